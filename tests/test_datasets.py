@@ -169,7 +169,7 @@ def test_arrays_that_do_not_fit_each_other_are_refused(changes):
 
 def test_an_unknown_task_is_refused():
     with pytest.raises(InvalidValue, match="did you mean 'regression'"):
-        small(task="regresion")
+        small(task="regress")
 
 
 def test_take_keeps_the_first_training_examples_and_the_whole_test_part():
