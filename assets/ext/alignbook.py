@@ -1,0 +1,90 @@
+"""What the book needs of Sphinx beyond Jupyter Book: true chapter numbers, alternative texts, tidy pages.
+
+The build puts every figure's data at ``exports/figures/<id>.json`` of the source folder;
+a figure of the text carries the name ``fig-<id>``.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.environment.collectors.toctree import TocTreeCollector
+
+CHAPTER = re.compile(r"chapters/(\d\d)-")
+FILES = ("svg", "png", "csv", "json")
+
+
+def number_chapters(env: BuildEnvironment) -> None:
+    """Let the number in a chapter's file name be its number, instead of its place in the table of contents.
+
+    So chapter 04 stays chapter 4, and its figures 4.1, 4.2 …, whichever other chapters exist.
+    """
+    for docname, numbers in env.toc_secnumbers.items():
+        found = CHAPTER.match(docname)
+        if not found:
+            continue
+        first = int(found.group(1))
+        for anchor, number in numbers.items():
+            if number:
+                numbers[anchor] = (first, *number[1:])
+        entries = list(env.tocs[docname].findall(nodes.reference))
+        for node in [*entries, env.titles[docname]]:
+            if node.get("secnumber"):
+                node["secnumber"] = (first, *node["secnumber"][1:])
+
+
+def describe_figures(app: Sphinx, doctree: nodes.document) -> None:
+    """Give every exported figure its alternative text and the links to its files."""
+    for figure in doctree.findall(nodes.figure):
+        names = [name[4:] for name in figure["names"] if name.startswith("fig-")]
+        if not names:
+            continue
+        data = Path(app.srcdir, "exports", "figures", f"{names[0]}.json")
+        if not data.is_file():
+            continue
+        alt = json.loads(data.read_text(encoding="utf-8")).get("alt", "")
+        for image in figure.findall(nodes.image):
+            image["alt"] = alt
+        figure += nodes.legend("", nodes.raw("", file_links(names[0], app.env.docname), format="html"))
+
+
+def file_links(figure: str, docname: str) -> str:
+    """Return the line below a figure that leads to its files and its citation."""
+    up = "../" * docname.count("/")
+    links = [f'<a href="{up}figures/{figure}.{kind}">{kind.upper()}</a>' for kind in FILES]
+    links.append(f'<a href="{up}figures.html#cite-{html.escape(figure)}">cite</a>')
+    return f'<p class="figure-files">{"".join(links)}</p>'
+
+
+def tidy_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Drop scripts that a page would load twice, and Thebe, which declares a constant twice on each page."""
+    for kind in ("script_files", "css_files"):
+        kept: dict[str, Any] = {}
+        for asset in context.get(kind, []):
+            body = getattr(asset, "attributes", {}).get("body", "")
+            name = str(getattr(asset, "filename", asset) or body)
+            if "thebe" not in (name + body).lower():
+                kept.setdefault(name, asset)
+        context[kind] = list(kept.values())
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register with Sphinx."""
+    assign_figure_numbers = TocTreeCollector.assign_figure_numbers
+
+    def renumbered(self: TocTreeCollector, env: BuildEnvironment) -> list[str]:
+        # Figure numbers are made from chapter numbers, so these must be right just before.
+        number_chapters(env)
+        return assign_figure_numbers(self, env)
+
+    TocTreeCollector.assign_figure_numbers = renumbered  # type: ignore[method-assign]
+    app.connect("doctree-read", describe_figures)
+    app.connect("html-page-context", tidy_page, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
