@@ -1,0 +1,130 @@
+"""From an experiment to its result: a pure function, and many of them on any executor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from alignlib import datasets, optimizers
+from alignlib._typing import Rng
+from alignlib.datasets import Dataset
+from alignlib.errors import InvalidValue
+from alignlib.experiments.experiment import PUBLISHED, Experiment
+from alignlib.experiments.measure import Recorder
+from alignlib.experiments.result import Result, versions
+from alignlib.network import MLP
+from alignlib.progress import progress
+from alignlib.rules import RULES, Rule
+from alignlib.training import Step, train
+
+
+def streams(seed: int) -> dict[str, Rng]:
+    """Return independent generators for everything random in a run; each is the same whatever the others do."""
+    names = ("data", "weights", "feedback", "order")
+    children = np.random.SeedSequence(seed).spawn(len(names))
+    return {name: np.random.default_rng(child) for name, child in zip(names, children, strict=True)}
+
+
+def prepare(experiment: Experiment) -> tuple[Dataset, MLP, Rule]:
+    """Return the data, the untrained network and the rule of an experiment, as :func:`run` starts from them."""
+    rng = streams(experiment.seed)
+    data = datasets.load(experiment.dataset, rng=rng["data"], dtype=experiment.dtype)
+    if experiment.evaluate == "validation":
+        data = data.split_validation()
+    if experiment.train_size is not None:
+        data = data.take(experiment.train_size)
+    network = MLP(
+        [data.n_in, *experiment.hidden, data.n_out],
+        hidden=experiment.activation,
+        output=_suited(experiment.output, data),
+        init=initial_weights(experiment),
+        init_scale=experiment.init_scale,
+        rng=rng["weights"],
+        dtype=experiment.dtype,
+    )
+    rule = RULES[experiment.rule](
+        network,
+        rng=rng["feedback"],
+        feedback=experiment.feedback,
+        feedback_scale=experiment.feedback_scale,
+        shared=experiment.feedback_shared,
+    )
+    return data, network, rule
+
+
+def initial_weights(experiment: Experiment) -> str:
+    """Return the kind of initial weights; "published" is resolved as Nøkland (2016) did."""
+    if experiment.init != PUBLISHED:
+        return experiment.init
+    saturating = experiment.activation in ("tanh", "logistic")
+    return "zero" if experiment.rule in ("fa", "dfa") and saturating else "fan-in"
+
+
+def _suited(output: str, data: Dataset) -> str:
+    if data.task == "regression" and output != "linear":
+        raise InvalidValue(f"dataset {data.name!r} is a regression: it needs output 'linear', not {output!r}.")
+    return output
+
+
+def run(experiment: Experiment, *, show_progress: bool = True) -> Result:
+    """Train as the experiment says and return what came out: a pure function of the experiment and the data.
+
+    Shows a progress bar where standard error is a terminal, unless ``show_progress`` is false.
+    """
+    data, network, rule = prepare(experiment)
+    recorder, stopwatch = Recorder(network, rule, data, experiment.probe), Stopwatch()
+    steps_an_epoch = -(-len(data.x_train) // experiment.batch_size)
+    stop = -1.0 if experiment.stop_at_train_error is None else experiment.stop_at_train_error
+    steps = stopwatch.time(_training(experiment, data, network, rule))
+    if show_progress:
+        what = f"{rule.label} on {experiment.dataset}, seed {experiment.seed}"
+        steps = progress(steps, total=experiment.epochs * steps_an_epoch, what=what, unit="step")
+    recorder.record(0.0, 0, 0.0)
+    for step in steps:
+        recorder.see(step)
+        if step.number % experiment.record_every == 0 if experiment.record_every else step.ends_epoch:
+            recorder.record(step.number / steps_an_epoch, step.number, stopwatch.seconds)
+        if step.ends_epoch and recorder.epoch_error.take() <= stop:
+            break
+    return Result(experiment, recorder.curves(), data.checksum, stopwatch.seconds, network.parameters.size, versions())
+
+
+def _training(experiment: Experiment, data: Dataset, network: MLP, rule: Rule) -> Iterator[Step]:
+    optimizer = optimizers.make(
+        experiment.optimizer,
+        network.parameters,
+        experiment.learning_rate,
+        momentum=experiment.momentum,
+        nesterov=experiment.nesterov,
+    )
+    return train(
+        network,
+        rule,
+        optimizer,
+        data.x_train,
+        data.y_train,
+        epochs=experiment.epochs,
+        batch_size=experiment.batch_size,
+        rng=streams(experiment.seed)["order"],
+        weight_decay=experiment.weight_decay,
+    )
+
+
+class Stopwatch:
+    """Adds up the time that an iterator takes to produce its items; what is done with them does not count."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def time(self, items: Iterable[Step]) -> Iterator[Step]:
+        """Yield ``items``, counting the time spent in producing each."""
+        iterator, nothing = iter(items), object()
+        while True:
+            start = time.perf_counter()
+            item = next(iterator, nothing)
+            self.seconds += time.perf_counter() - start
+            if not isinstance(item, Step):
+                return
+            yield item

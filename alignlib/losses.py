@@ -1,0 +1,72 @@
+"""Output functions with their matched losses: for each of them the error at the output is e = ŷ − y.
+
+"Matched" means that ∂loss/∂a at the output's pre-activation a is ŷ − y, with no further factor; this is why all
+learning rules can start from the same error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from alignlib._typing import Array
+from alignlib.activations import logistic
+from alignlib.errors import choose
+
+
+@dataclass(frozen=True)
+class Loss:
+    """An output function and its loss.
+
+    ``predict(a)`` maps pre-activations (batch, n_out) to ŷ of the same shape.
+    ``values(a, y)`` gives the loss of each example, shape (batch,), in nats (squared error: units of y squared).
+    """
+
+    name: str
+    title: str
+    predict: Callable[[Array], Array]
+    values: Callable[[Array, Array], Array]
+
+    def error(self, prediction: Array, y: Array) -> Array:
+        """Return e = ŷ − y, shape (batch, n_out): the gradient of each example's loss at the output."""
+        difference: Array = prediction - y
+        return difference
+
+
+def _binary_cross_entropy(a: Array, y: Array) -> Array:
+    # −y log ŷ − (1 − y) log(1 − ŷ), written in a so that saturated outputs neither overflow nor give log 0
+    losses: Array = np.sum(np.maximum(a, 0.0) - a * y + np.log1p(np.exp(-np.abs(a))), axis=1)
+    return losses
+
+
+def _log_softmax(a: Array) -> Array:
+    shifted = a - a.max(axis=1, keepdims=True)
+    result: Array = shifted - np.log(np.sum(np.exp(shifted), axis=1, keepdims=True))
+    return result
+
+
+LOSSES = {
+    loss.name: loss
+    for loss in (
+        Loss("logistic", "logistic output, binary cross-entropy", logistic, _binary_cross_entropy),
+        Loss(
+            "softmax",
+            "softmax output, cross-entropy",
+            lambda a: np.exp(_log_softmax(a)),
+            lambda a, y: -np.sum(y * _log_softmax(a), axis=1),
+        ),
+        Loss(
+            "linear",
+            "linear output, half the squared error",
+            lambda a: a,
+            lambda a, y: 0.5 * np.sum((a - y) ** 2, axis=1),
+        ),
+    )
+}
+
+
+def loss(name: str) -> Loss:
+    """Return the loss whose output function is ``name``; InvalidValue lists the accepted names."""
+    return LOSSES[choose("output", name, LOSSES)]

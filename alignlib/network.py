@@ -1,0 +1,185 @@
+"""The network: layers in a row, the forward pass, and the trace of it that the learning rules read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+
+from alignlib._typing import Array, Rng
+from alignlib.activations import ACTIVATIONS, activation
+from alignlib.errors import InvalidValue, choose
+from alignlib.initializers import WEIGHTS, draw
+from alignlib.layers import Dense
+from alignlib.losses import loss
+
+DTYPES = ("float32", "float64")
+
+
+class Parameters(Sequence[Array]):
+    """Read-only row of arrays whose *contents* may be written: ``p[0] = new`` copies new into the array p[0]."""
+
+    def __init__(self, arrays: Sequence[Array]):
+        self._arrays = tuple(arrays)
+
+    @overload
+    def __getitem__(self, index: int) -> Array: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Array, ...]: ...
+    def __getitem__(self, index: int | slice) -> Array | tuple[Array, ...]:
+        return self._arrays[index]
+
+    def __setitem__(self, index: int, values: Array) -> None:
+        if np.shape(values) != self._arrays[index].shape:
+            raise InvalidValue(
+                f"array {index} has shape {self._arrays[index].shape}; received shape {np.shape(values)}."
+            )
+        self._arrays[index][...] = values
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __repr__(self) -> str:
+        return repr(self._arrays)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What one forward pass leaves behind: all that a learning rule may read of the activity.
+
+    ``inputs[l]`` (batch, n_in) entered layer l, so ``inputs[0]`` is x and ``inputs[l + 1]`` is the activity of l.
+    ``pre_activations[l]`` (batch, n_out) are its a; ``output`` is ŷ (batch, n_out).
+    """
+
+    inputs: list[Array]
+    pre_activations: list[Array]
+    output: Array
+
+    def through(self, layer: Dense, signal: Array) -> Array:
+        """Return signal ⊙ f′(a) at a hidden layer: every rule's last step, shape (batch, layer.width)."""
+        h = self.inputs[layer.index + 1]
+        slope = layer.activation.derivative(self.pre_activations[layer.index], h)
+        result: Array = np.multiply(signal, slope, out=slope)
+        return result
+
+
+class MLP:
+    """A dense network of any depth.
+
+    Parameters
+    ----------
+    sizes
+        Units a layer, input first: ``[784, 240, 240, 10]``. At least an input and an output.
+    hidden
+        Activation of the hidden layers: "tanh", "logistic", "relu" or "linear".
+    output
+        Output function with its matched loss: "logistic", "softmax" or "linear".
+    init, init_scale
+        Initial weights (see :data:`alignlib.initializers.WEIGHTS`) and the factor they are multiplied with.
+        Biases start at zero.
+    rng
+        Source of the initial weights; may be None for ``init="zero"`` only.
+    dtype
+        "float64" or "float32", of all parameters and activities.
+
+    Raises
+    ------
+    InvalidValue
+        For sizes, names or a dtype that cannot be used.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        hidden: str = "tanh",
+        output: str = "logistic",
+        *,
+        init: str = "fan-in",
+        init_scale: float = 1.0,
+        rng: Rng | None = None,
+        dtype: str = "float64",
+    ):
+        self.sizes = _checked_sizes(sizes)
+        self.dtype = np.dtype(choose("dtype", np.dtype(dtype).name, DTYPES))
+        self.hidden_activation = activation(hidden)
+        self.loss = loss(output)
+        self.layers = self._make_layers()
+        self.weights = Parameters([layer.weight for layer in self.layers])
+        self.biases = Parameters([layer.bias for layer in self.layers])
+        for weight in self.weights:
+            shape = (weight.shape[0], weight.shape[1])
+            weight[...] = draw(WEIGHTS, init, shape, rng, scale=init_scale, dtype=self.dtype.name)
+
+    def _make_layers(self) -> list[Dense]:
+        """Lay all parameters out in one flat array, W_1 b_1 W_2 b_2 …, so that an optimiser makes one pass."""
+        shapes = [(n_out, n_in) for n_in, n_out in zip(self.sizes, self.sizes[1:], strict=False)]
+        self.parameters: Array = np.zeros(sum(n_out * (n_in + 1) for n_out, n_in in shapes), self.dtype)
+        views = self.views(self.parameters, shapes)
+        activations = [self.hidden_activation] * (len(shapes) - 1) + [ACTIVATIONS["linear"]]
+        return [Dense(i, W, b, f) for i, ((W, b), f) in enumerate(zip(views, activations, strict=True))]
+
+    def views(self, flat: Array, shapes: Sequence[tuple[int, int]] | None = None) -> list[tuple[Array, Array]]:
+        """Return [(W-shaped, b-shaped), …] views into ``flat``, an array of as many numbers as ``parameters``."""
+        views, start = [], 0
+        for n_out, n_in in shapes or [(layer.weight.shape[0], layer.weight.shape[1]) for layer in self.layers]:
+            middle, end = start + n_out * n_in, start + n_out * (n_in + 1)
+            views.append((flat[start:middle].reshape(n_out, n_in), flat[middle:end]))
+            start = end
+        return views
+
+    @property
+    def hidden(self) -> list[Dense]:
+        """The hidden layers, the one next to the input first."""
+        return self.layers[:-1]
+
+    def trace(self, x: Array) -> Trace:
+        """Run forward on a batch x (batch, n_in) and keep what the rules need.
+
+        Raises
+        ------
+        InvalidValue
+            If x is not two-dimensional with n_in columns.
+        """
+        if np.ndim(x) != 2 or np.shape(x)[1] != self.sizes[0]:
+            raise InvalidValue(f"x has shape {np.shape(x)}; this network takes (batch, {self.sizes[0]}).")
+        h = np.asarray(x, self.dtype)
+        inputs, pre_activations = [], []
+        for layer in self.layers:
+            inputs.append(h)
+            pre_activations.append(layer.pre_activation(h))
+            h = layer.activation.function(pre_activations[-1])
+        return Trace(inputs, pre_activations, self.loss.predict(h))
+
+    def predict(self, x: Array) -> Array:
+        """Return ŷ (batch, n_out) for x (batch, n_in)."""
+        return self.trace(x).output
+
+    def error(self, trace: Trace, y: Array) -> Array:
+        """Return e = ŷ − y, shape (batch, n_out).
+
+        Raises
+        ------
+        InvalidValue
+            If y has another shape than the output.
+        """
+        if np.shape(y) != trace.output.shape:
+            raise InvalidValue(f"y has shape {np.shape(y)}; the output has shape {trace.output.shape}.")
+        return self.loss.error(trace.output, np.asarray(y, self.dtype))
+
+    def mean_loss(self, x: Array, y: Array) -> float:
+        """Return the loss, mean over the batch."""
+        return float(np.mean(self.loss.values(self.trace(x).pre_activations[-1], np.asarray(y, self.dtype))))
+
+    def __repr__(self) -> str:
+        shape = "-".join(map(str, self.sizes))
+        return f"MLP({shape}, {self.hidden_activation.name}, {self.loss.title}, {self.dtype})"
+
+
+def _checked_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
+    checked = tuple(sizes)
+    good = all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 1 for n in checked)
+    if len(checked) < 2 or not good:
+        raise InvalidValue(f"sizes must be at least two positive whole numbers (input, …, output); received {sizes!r}.")
+    return tuple(int(n) for n in checked)

@@ -1,0 +1,36 @@
+"""Learning rules: one rule, one small module.
+
+To add one, write its file and name it in ``RULES``.
+"""
+
+from alignlib.errors import choose
+from alignlib.rules.backprop import Backprop
+from alignlib.rules.base import BackwardWalk, Rule
+from alignlib.rules.direct import DirectFeedbackAlignment
+from alignlib.rules.feedback_alignment import FeedbackAlignment
+from alignlib.rules.indirect import IndirectFeedbackAlignment
+from alignlib.rules.shallow import Shallow
+
+#: Every rule by its short name, in the order in which the book tells of them.
+RULES: dict[str, type[Rule]] = {
+    rule.name: rule
+    for rule in (Backprop, FeedbackAlignment, DirectFeedbackAlignment, IndirectFeedbackAlignment, Shallow)
+}
+
+
+def rule(name: str) -> type[Rule]:
+    """Return the rule called ``name``; InvalidValue lists the accepted names."""
+    return RULES[choose("rule", name, RULES)]
+
+
+__all__ = [
+    "RULES",
+    "Backprop",
+    "BackwardWalk",
+    "DirectFeedbackAlignment",
+    "FeedbackAlignment",
+    "IndirectFeedbackAlignment",
+    "Rule",
+    "Shallow",
+    "rule",
+]

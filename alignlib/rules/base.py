@@ -1,0 +1,138 @@
+"""What every learning rule shares: the forward pass, the output error, and the weight gradient."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from alignlib._typing import Array, Rng
+from alignlib.initializers import FEEDBACK, draw
+from alignlib.network import MLP, Trace
+
+
+class Rule(ABC):
+    """A learning rule decides how the output error reaches each hidden layer, and nothing else.
+
+    Parameters
+    ----------
+    network
+        The network it will teach; read for its shapes only.
+    rng
+        Source of the feedback; needed by the rules that have any.
+    feedback, feedback_scale
+        How the fixed matrices are drawn (see :data:`alignlib.initializers.FEEDBACK`), and the factor they are
+        multiplied with.
+    shared
+        Draw one matrix for all receiving layers of equal shape, as Nøkland (2016) allows.
+
+    Attributes
+    ----------
+    feedback
+        The fixed matrices, in the order of the layers that receive them; may be written into.
+        Each has shape (units that receive, units that send) and is applied to a batch as ``signal @ B.T``.
+    """
+
+    name: ClassVar[str]  #: short name, "dfa"
+    label: ClassVar[str]  #: as in figures, "DFA"
+    title: ClassVar[str]  #: in full, "Direct feedback alignment"
+
+    def __init__(
+        self,
+        network: MLP,
+        *,
+        rng: Rng | None = None,
+        feedback: str = "fan-out",
+        feedback_scale: float = 1.0,
+        shared: bool = False,
+    ):
+        self.feedback: list[Array] = []
+        drawn: dict[tuple[int, int], Array] = {}
+        for shape in self.feedback_shapes(network).values():
+            if shared and shape in drawn:
+                self.feedback.append(drawn[shape])
+                continue
+            B = draw(
+                FEEDBACK,
+                feedback,
+                shape,
+                rng,
+                scale=feedback_scale,
+                dtype=network.dtype.name,
+                what="feedback",
+            )
+            self.feedback.append(drawn.setdefault(shape, B) if shared else B)
+
+    @abstractmethod
+    def hidden_signals(self, network: MLP, trace: Trace, error: Array) -> Sequence[Array | None]:
+        """Return δ of every hidden layer, the one next to the input first: this is all that a rule states.
+
+        ``error`` is e = ŷ − y, shape (batch, n_out); each δ has shape (batch, layer width).
+        None stands for a layer that receives no signal and does not learn.
+        """
+
+    def feedback_shapes(self, network: MLP) -> dict[str, tuple[int, int]]:
+        """Return the fixed matrices by the names that the text gives them, and their shapes (receive, send)."""
+        return {}
+
+    def counterparts(self, network: MLP) -> list[Array]:
+        """Return, for each matrix in ``feedback``, what backprop would use in its place: products of Wᵀ."""
+        return []
+
+    def learn(
+        self,
+        network: MLP,
+        x: Array,
+        y: Array,
+        gradients: Sequence[tuple[Array, Array]],
+        weight_decay: float = 0.0,
+    ) -> Trace:
+        """Write the gradients, means over the batch, into [(dW, db), …]; return the trace of the forward pass.
+
+        ``weight_decay`` λ adds λW to the gradient of the weights, not of the biases.
+        Layers without a signal are given zeros: they neither learn nor decay.
+        """
+        trace = network.trace(x)
+        error = network.error(trace, y)
+        signals = [*self.hidden_signals(network, trace, error), error]
+        for layer, h, delta, (dW, db) in zip(network.layers, trace.inputs, signals, gradients, strict=True):
+            if delta is None:
+                dW.fill(0.0)
+                db.fill(0.0)
+            else:
+                layer.gradient(delta, h, dW, db)
+                if weight_decay:
+                    dW += weight_decay * layer.weight
+        return trace
+
+    def gradients(self, network: MLP, x: Array, y: Array) -> list[tuple[Array, Array]]:
+        """Return [(dW, db), …], one pair a layer, means over the batch x (batch, n_in), y (batch, n_out)."""
+        gradients = network.views(np.empty_like(network.parameters))
+        self.learn(network, x, y, gradients)
+        return gradients
+
+
+class BackwardWalk(Rule):
+    """Rules that carry δ from layer to layer towards the input; they differ only in the matrix that carries it."""
+
+    @abstractmethod
+    def carrier(self, network: MLP, index: int) -> Array:
+        """Return the matrix that brings δ of layer ``index`` + 1 to layer ``index``, shape (receives, sends)."""
+
+    def hidden_signals(self, network: MLP, trace: Trace, error: Array) -> list[Array]:
+        """δ_l = (carrier δ_{l+1}) ⊙ f′(a_l), from the last hidden layer to the first."""
+        signals, delta = [], error
+        for layer in reversed(network.hidden):
+            delta = trace.through(layer, delta @ self.carrier(network, layer.index).T)
+            signals.append(delta)
+        return signals[::-1]
+
+
+def transported(network: MLP, index: int) -> Array:
+    """Return W_{l+1}ᵀ W_{l+2}ᵀ ⋯ W_Lᵀ, shape (width of layer l, n_out): a linear net's way back to layer l."""
+    product = network.weights[index + 1].T
+    for weight in network.weights[index + 2 :]:
+        product = product @ weight.T
+    return product

@@ -1,0 +1,25 @@
+"""Direct feedback alignment: every hidden layer hears the output error itself."""
+
+from alignlib._typing import Array
+from alignlib.network import MLP, Trace
+from alignlib.rules.base import Rule, transported
+
+
+class DirectFeedbackAlignment(Rule):
+    """δ_l = (B_l e) ⊙ f′(a_l): no layer waits for another   (Nøkland 2016, eq. 8)."""
+
+    name = "dfa"
+    label = "DFA"
+    title = "Direct feedback alignment"
+
+    def hidden_signals(self, network: MLP, trace: Trace, error: Array) -> list[Array]:
+        """The error e, once through each layer's own B."""
+        return [trace.through(layer, error @ B.T) for layer, B in zip(network.hidden, self.feedback, strict=True)]
+
+    def feedback_shapes(self, network: MLP) -> dict[str, tuple[int, int]]:
+        """B_l leads from the output to hidden layer l."""
+        return {f"B{i}": (layer.width, network.sizes[-1]) for i, layer in enumerate(network.hidden, start=1)}
+
+    def counterparts(self, network: MLP) -> list[Array]:
+        """The product of all Wᵀ above the layer."""
+        return [transported(network, layer.index) for layer in network.hidden]
