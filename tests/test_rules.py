@@ -204,9 +204,7 @@ class TestContract:
         x, y = batch(net)
         rule, trace = rule_for(name, net), net.trace(x)
         e = net.error(trace, y)
-        for one, two in zip(
-            rule.hidden_signals(net, trace, e), rule.hidden_signals(net, trace, 2 * e), strict=True
-        ):
+        for one, two in zip(rule.hidden_signals(net, trace, e), rule.hidden_signals(net, trace, 2 * e), strict=True):
             assert (one is None) == (two is None)
             if one is not None:
                 np.testing.assert_allclose(2 * one, two, rtol=1e-12)

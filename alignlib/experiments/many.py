@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import partial
 from itertools import groupby
 
 from alignlib import datasets
@@ -65,10 +65,9 @@ def _look_up(experiments: Sequence[Experiment], store: Store | None) -> dict[Exp
         return {}
     done: dict[Experiment, Result] = {}
     reasons = []
-    checksum = cache(lambda name, seed: datasets.load(name, rng=streams(seed)["data"], dtype="float32").checksum)
     for experiment in dict.fromkeys(experiments):
-        seed = experiment.seed if experiment.dataset in datasets.DRAWN else 0
-        result, why = store.get(experiment, checksum(experiment.dataset, seed))
+        checksum = datasets.checksum(experiment.dataset, rng=streams(experiment.seed)["data"])
+        result, why = store.get(experiment, checksum)
         if result:
             done[experiment] = result
         else:
