@@ -1,0 +1,211 @@
+"""A chapter from inside its notebook: it reads the parameters and hands out figures, claims, values and tables."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import os
+import platform
+import re
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from alignlib.book.claims import Claim, Column, Table, Value, as_tolerance, columns_of
+from alignlib.book.figure import EXACT, JSON, Figure, Panel, Tolerance
+from alignlib.errors import InvalidValue
+
+PROFILE_VARIABLE = "ALIGNLIB_PROFILE"
+
+
+@dataclass(frozen=True)
+class Source:
+    """The source of a class or function, shown in the chapter as it stands in the package."""
+
+    text: str
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> JSON:
+        return {"text/markdown": f"```python\n{self.text}\n```", "text/plain": self.text}
+
+
+def source(shown: Any) -> Source:
+    """Return the source of a class, function or module for display."""
+    try:
+        text = inspect.getsource(shown)
+    except (TypeError, OSError) as error:
+        raise InvalidValue(f"no source to show for {shown!r}: give a class, function or module.") from error
+    return Source(textwrap.dedent(text).strip("\n"))
+
+
+class Chapter:
+    """One chapter while its notebook runs.
+
+    Parameters
+    ----------
+    name
+        File name of the chapter without suffix: "04-direct-feedback-alignment".
+    namespace
+        The notebook's ``globals()`` after the parameters cell. The annotated names in it are the parameters; their
+        present values (papermill may have replaced the defaults) go into the provenance of everything made here.
+
+    An identifier may be made again, so that a cell can be run twice while one works on it. That no two cells of a
+    chapter share an identifier is checked in the executed notebook.
+    """
+
+    def __init__(self, name: str, namespace: Mapping[str, Any]):
+        if not isinstance(name, str) or not re.fullmatch(r"\d\d-[a-z0-9]+(-[a-z0-9]+)*", name):
+            raise InvalidValue(
+                f"chapter name {name!r}: expected its file name, such as '02-backpropagation'."
+            )
+        self.name = name
+        self.profile = os.environ.get(PROFILE_VARIABLE) or "custom"
+        self.parameters = read_parameters(namespace)
+        self.data: dict[str, str] = {}
+        self.made: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"Chapter {self.name} (profile {self.profile}): {self.parameters}"
+
+    def run(self, experiments: Iterable[Any], **options: Any) -> list[Any]:
+        """Run experiments like :func:`alignlib.run_many` and remember which data they used."""
+        import alignlib as al
+
+        results = list(al.run_many(list(experiments), **options))
+        self.uses({result.experiment.dataset: result.data_checksum for result in results})
+        return results
+
+    def uses(self, data: Mapping[str, str]) -> None:
+        """Remember data sets by name and checksum, for the provenance of all that follows."""
+        self.data.update(data)
+
+    def figure(
+        self, id: str, panels: Panel | Sequence[Panel], *, alt: str, data: Mapping[str, str] | None = None
+    ) -> Figure:
+        """Return a figure; leave it as the last expression of its cell, so that it is shown.
+
+        ``alt`` says what can be seen, in a sentence. ``data`` names data sets (with checksums) that the panels do
+        not know of themselves; panels made from results do.
+        """
+        panels = [panels] if isinstance(panels, Panel) else list(panels)
+        used = dict(data or {})
+        for panel in panels:
+            used.update(panel.data)
+        figure = Figure(id, self.name, panels, alt, self.provenance(id, used))
+        self._register(id, "figure")
+        return figure
+
+    def table(
+        self,
+        id: str,
+        rows: Iterable[Sequence[Any] | Mapping[str, Any]],
+        columns: Sequence[str | Column] | None = None,
+        *,
+        alt: str,
+        caption: str = "",
+        formats: Mapping[str, str] | None = None,
+        tolerance: Mapping[str, Tolerance | str] | None = None,
+    ) -> Table:
+        """Return a computed table; leave it as the last expression of its cell.
+
+        Rows are sequences of cells, or mappings from column name to cell (then ``columns`` may be left out).
+        ``formats`` and ``tolerance`` are given by column name.
+        """
+        listed = list(rows)
+        if columns is None:
+            if not listed or not isinstance(listed[0], Mapping):
+                raise InvalidValue(f"table {id!r}: name the columns, or give rows as dictionaries.")
+            columns = list(listed[0])
+        made = columns_of(columns, formats or {}, tolerance or {})
+        cells = [[row.get(c.name) for c in made] if isinstance(row, Mapping) else row for row in listed]
+        table = Table(id, made, cells, alt, caption, self.name, self.provenance(id, {}))
+        self._register(id, "table")
+        return table
+
+    def claim(self, id: str, statement: str, *, holds: bool, measured: object, source: str = "") -> None:
+        """Show a statement with its outcome, at once: several may stand in one cell."""
+        claim = Claim(id, statement, holds, str(measured), source, self.name)
+        self._register(id, "claim")
+        _display(claim)
+
+    def value(self, name: str, value: Any, format: str = "{}", *, tolerance: Tolerance | str = EXACT) -> None:
+        """Keep a number for the running text, where ``{glue:text}`name``` quotes it; shows nothing."""
+        made = Value(name, value, format, as_tolerance(tolerance), self.name)
+        self._register(name, "value")
+        data, metadata = made.bundle()
+        _display(data, raw=True, metadata=metadata)
+
+    def source(self, shown: Any) -> Source:
+        """Return the source of a class, function or module for display."""
+        return source(shown)
+
+    def provenance(self, id: str, data: Mapping[str, str]) -> JSON:
+        """Return where a figure or table comes from, as plain JSON values."""
+        return {
+            "figure": id,
+            "chapter": self.name,
+            "profile": self.profile,
+            "parameters": dict(self.parameters),
+            "data": dict(sorted({**self.data, **data}.items())),
+            "versions": versions(),
+        }
+
+    def _register(self, id: str, kind: str) -> None:
+        before = self.made.setdefault(id, kind)
+        if before != kind:
+            raise InvalidValue(
+                f"{id!r} is already the name of a {before} of this chapter; call this {kind} otherwise."
+            )
+
+
+def read_parameters(namespace: Mapping[str, Any]) -> JSON:
+    """Return the annotated names of ``namespace`` with their present values, which must be plain JSON."""
+    names = list(namespace.get("__annotations__", {}))
+    missing = [name for name in names if name not in namespace]
+    if missing:
+        raise InvalidValue(f"parameter {missing[0]!r} is annotated but has no value.")
+    return {name: _plain_parameter(name, namespace[name]) for name in names}
+
+
+def _plain_parameter(name: str, value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, list):
+        return [_plain_parameter(name, item) for item in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: _plain_parameter(name, item) for key, item in value.items()}
+    hint = " Write a list instead of a tuple." if isinstance(value, tuple) else ""
+    raise InvalidValue(
+        f"parameter {name!r} has the value {value!r} ({type(value).__name__}); "
+        f"accepted: text, finite number, True/False, None, and lists or dictionaries of these.{hint}"
+    )
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a figure may depend on."""
+    return {
+        "alignlib": _version("alignlib"),
+        "numpy": _version("numpy"),
+        "matplotlib": _version("matplotlib"),
+        "python": platform.python_version(),
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _display(shown: Any, **options: Any) -> None:
+    try:
+        from IPython.core.getipython import get_ipython
+        from IPython.display import display
+    except ModuleNotFoundError:
+        return
+    if get_ipython() is not None:
+        display(shown, **options)  # type: ignore[no-untyped-call]

@@ -1,0 +1,45 @@
+"""Wiring diagrams as data: where the error goes, asked from the rules themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from alignlib.book.figure import Panel, Wiring
+from alignlib.book.plots import rule_label
+
+
+def wiring_panel(
+    edges: Iterable[Any], hidden: int | Sequence[int], rule: str, title: str | None = None
+) -> Panel:
+    """Return the diagram of one rule.
+
+    edges: what :func:`alignlib.wiring.wiring` returns. hidden: number of hidden layers, or their widths.
+    rule: its short name, which gives the colour; its label is the title unless another is given.
+    """
+    depth = hidden if isinstance(hidden, int) else len(hidden)
+    nodes = [{"id": "input", "label": "x"}]
+    nodes += [{"id": f"layer {number}", "label": f"h{number}"} for number in range(1, depth + 1)]
+    nodes += [{"id": f"layer {depth + 1}", "label": "ŷ"}, {"id": "error", "label": "e"}]
+    plain = [{"source": e.source, "target": e.target, "matrices": list(e.matrices)} for e in edges]
+    title = rule_label(rule) if title is None else title
+    return Panel(kind="wiring", title=title, wiring=Wiring(rule, tuple(nodes), tuple(plain)))
+
+
+def wirings(rules: str | Iterable[str], hidden: int = 2) -> list[Panel]:
+    """Return the diagrams of rules by short name, each asked from the rule on a small network."""
+    import numpy as np
+
+    from alignlib.errors import choose
+    from alignlib.network import MLP
+    from alignlib.rules import RULES
+    from alignlib.wiring import wiring
+
+    panels = []
+    for name in [rules] if isinstance(rules, str) else rules:
+        network = MLP([4] + [5] * hidden + [3], rng=np.random.default_rng(0))
+        rule = RULES[choose("rule", name, RULES)](network, rng=np.random.default_rng(1))
+        panels.append(
+            wiring_panel(wiring(rule, network), hidden, name, f"{rule.label}: {rule.title.lower()}")
+        )
+    return panels
