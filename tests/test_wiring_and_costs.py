@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -61,7 +63,7 @@ def expected_error_pass(name):
 
 @pytest.mark.parametrize("name", EDGES)
 def test_counted_operations_are_those_on_paper(name):
-    batch, weights = 8, sum(a * b for a, b in zip(SIZES, SIZES[1:], strict=False))
+    batch, weights = 8, sum(a * b for a, b in itertools.pairwise(SIZES))
     cost = al.costs(*rule_for(name), batch=batch)
     assert cost.forward == batch * weights
     assert cost.gradients == batch * (weights if name != "shallow" else 4 * 3)
