@@ -6,6 +6,7 @@ Each object shows itself to people (HTML, plain text) and to the checker (privat
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -26,7 +27,8 @@ GLUE_PREFIX = "application/papermill.record/"  # what MyST-NB takes as "keep for
 class Measured:
     """A mean over seeds with its standard deviation (n - 1 in the denominator; NaN for one run) and their number.
 
-    ``f"{m:.1f}"`` reads "2.3 ± 0.1 (n=5)".
+    ``f"{m:.1f}"`` reads "2.3 ± 0.1 (n=5)"; what follows the number's format is its unit, and ``f"{m:.1f°}"`` reads
+    "72.3° ± 1.1° (n=5)".
     """
 
     mean: float
@@ -44,9 +46,9 @@ class Measured:
         return cls(float(np.mean(finite)), std, int(finite.size))
 
     def __format__(self, spec: str) -> str:
-        spec = spec or ".2f"
-        spread = "" if math.isnan(self.std) else f" ± {format(self.std, spec)}"
-        return f"{format(self.mean, spec)}{spread} (n={self.n})"
+        number, unit = _split_format(spec or ".2f")
+        spread = "" if math.isnan(self.std) else f" ± {format(self.std, number)}{unit}"
+        return f"{format(self.mean, number)}{unit}{spread} (n={self.n})"
 
     def __str__(self) -> str:
         return format(self, "")
@@ -54,6 +56,13 @@ class Measured:
     def to_json(self) -> JSON:
         """Return the measurement as plain JSON values."""
         return {"mean": self.mean, "std": None if math.isnan(self.std) else self.std, "n": self.n}
+
+
+def _split_format(spec: str) -> tuple[str, str]:
+    """Split ".1f°" into the format of the number and the unit."""
+    found = re.match(r"(?P<number>,?(\.\d+)?[eEfFgG]?)(?P<unit>.*)$", spec)
+    assert found is not None
+    return found["number"], found["unit"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,11 @@ class Claim:
             if not str(getattr(self, name)).strip():
                 raise InvalidValue(f"claim {self.id!r}: {name} is empty.")
         object.__setattr__(self, "measured", str(self.measured))
+        if "{cite" in self.source:
+            raise InvalidValue(
+                f"claim {self.id!r}: citation roles are not read inside a badge; write the source as plain text, "
+                f"such as 'Nøkland (2016), Table 1', and cite it in the prose. Received {self.source!r}."
+            )
 
     @property
     def verdict(self) -> str:
@@ -138,12 +152,11 @@ class Value:
         check_id("value", self.name)
         object.__setattr__(self, "value", plain_cell(self.value, f"value {self.name!r}"))
         try:
-            text = self.format.format(self.value)
+            self.format.format(self.value)
         except (ValueError, IndexError, KeyError, TypeError) as error:
             raise InvalidValue(
                 f"value {self.name!r}: {self.value!r} does not fit the format {self.format!r} ({error})."
             ) from error
-        object.__setattr__(self, "_text", text)
 
     @property
     def text(self) -> str:
@@ -225,9 +238,7 @@ class Table:
         return {
             "id": self.id,
             "chapter": self.chapter,
-            "columns": [
-                {"name": c.name, "format": c.format, "tolerance": c.tolerance.to_json()} for c in self.columns
-            ],
+            "columns": [{"name": c.name, "format": c.format, "tolerance": c.tolerance.to_json()} for c in self.columns],
             "rows": [[cell_json(cell) for cell in row] for row in self.rows],
             "alt": self.alt,
             "caption": self.caption,
@@ -237,9 +248,7 @@ class Table:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Table:
         """Inverse of :meth:`to_json`."""
-        columns = [
-            Column(c["name"], c["format"], Tolerance.from_json(c["tolerance"])) for c in data["columns"]
-        ]
+        columns = [Column(c["name"], c["format"], Tolerance.from_json(c["tolerance"])) for c in data["columns"]]
         rows = [[cell_from_json(cell) for cell in row] for row in data["rows"]]
         return cls(
             data["id"],

@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter
 from matplotlib.transforms import offset_copy
 
 from alignlib._typing import Array
@@ -111,12 +111,12 @@ def _columns(panels: Sequence[Panel]) -> int:
 def _height(panel: Panel, columns: int) -> float:
     """Height of a panel in inches."""
     if panel.kind == "wiring":
-        return wiring_height(panel, columns)
+        return wiring_height(panel)
     if panel.kind == "dots":
         series_in_row = 1 if _one_series_a_row(panel) else len(panel.series)
         return 1.1 + 0.3 * max(1.3, series_in_row) * len(_categories(panel))
     if panel.kind == "bars":
-        return 0.95 + 0.3 * len(panel.series) * len(_categories(panel))
+        return 0.95 + 0.3 * (1.3 if _one_series_a_row(panel) else len(panel.series)) * len(_categories(panel))
     if panel.kind == "image":
         return _image_height(panel, columns)
     return 3.5 if columns == 1 else 2.7
@@ -142,7 +142,8 @@ def _decorate(axes: Axes, panel: Panel, columns: int, first: Axes) -> None:
             linespacing=1.15,
         )
     if panel.title:
-        axes.set_title(textwrap.fill(panel.title, 48 // columns), pad=8 + 15.5 * len(lines))
+        named_above = lying and any(guide.axis == "y" and guide.label for guide in panel.guides)
+        axes.set_title(textwrap.fill(panel.title, 48 // columns), pad=8 + 15.5 * (len(lines) + named_above))
     if below:
         axes.set_xlabel(textwrap.fill(below, room))
 
@@ -203,9 +204,7 @@ def _reference_line(axes: Axes, series: Series) -> None:
     grey, x = style.REFERENCE.light, _numbers(series.x)
     if len(series.runs) > 1:
         axes.plot(x, series.runs.T, color=grey, linewidth=0.8, alpha=0.35, zorder=1)
-    axes.plot(
-        x, _median(series.runs), color=grey, linewidth=3.4, alpha=0.55, zorder=1.5, solid_capstyle="round"
-    )
+    axes.plot(x, _median(series.runs), color=grey, linewidth=3.4, alpha=0.55, zorder=1.5, solid_capstyle="round")
 
 
 def _frame_lines(axes: Axes, panel: Panel) -> None:
@@ -216,6 +215,8 @@ def _frame_lines(axes: Axes, panel: Panel) -> None:
         axes.set_ylim(*panel.y_limits)
     if panel.x_scale == "log":
         axes.xaxis.set_minor_formatter(NullFormatter())
+    elif all(float(x).is_integer() for series in panel.series for x in series.x):
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10], integer=True))
     axes.yaxis.grid(True, color=style.FAINT.light, linewidth=0.6, zorder=0)
     axes.set_axisbelow(True)
     axes.margins(x=0.02)
@@ -328,9 +329,7 @@ def _draw_bars(axes: Axes, panel: Panel, reference: Panel | None) -> _Drawn:
         twin = next((own for own in panel.series if own.name == series.name and own.x == series.x), None)
         if twin is not None:
             places = _places(panel, twin)
-            axes.vlines(
-                _mean(series.runs), places - thick / 2, places + thick / 2, color=style.REFERENCE.light, lw=4
-            )
+            axes.vlines(_mean(series.runs), places - thick / 2, places + thick / 2, color=style.REFERENCE.light, lw=4)
     _frame_rows(axes, panel)
     axes.margins(x=0.12)
     return drawn
@@ -357,6 +356,9 @@ def _frame_rows(axes: Axes, panel: Panel) -> None:
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(panel.kind == "bars")
+    if panel.kind == "dots" and not _one_series_a_row(panel):
+        for border in range(1, len(rows)):
+            axes.axhline(border - 0.5, color=style.FAINT.light, linewidth=0.6, zorder=0)
     axes.xaxis.grid(True, color=style.FAINT.light, linewidth=0.6)
     axes.set_axisbelow(True)
     if panel.y_limits is not None:
@@ -463,9 +465,7 @@ def _annotate_cells(axes: Axes, values: Array, cells: Any) -> None:
         red, green, blue, _ = cells.cmap(cells.norm(value))
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
         ink = "#ffffff" if dark else "#000000"
-        axes.text(
-            column + 0.5, row + 0.5, short_number(value), ha="center", va="center", color=ink, fontsize=12
-        )
+        axes.text(column + 0.5, row + 0.5, short_number(value), ha="center", va="center", color=ink, fontsize=12)
 
 
 def _draw_wiring(axes: Axes, panel: Panel, reference: Panel | None) -> _Drawn:
@@ -486,29 +486,48 @@ _DRAWERS: dict[str, Callable[[Axes, Panel, Panel | None], _Drawn]] = {
 # --- Names of series and guides ---------------------------------------------------------------------------------
 
 
-def _name_the_series(
-    drawing: MatplotlibFigure, drawn: Sequence[_Drawn], columns: int, compared: bool
-) -> None:
+def _name_the_series(drawing: MatplotlibFigure, drawn: Sequence[_Drawn], columns: int, compared: bool) -> None:
     """Write names at the ends of lines where they fit, else in one legend below; then fix the layout."""
     direct = columns == 1 and all(_ends_can_be_named(d) for d in drawn if d.panel.kind == "lines")
     handles: dict[str, Line2D] = {}
     for d in drawn:
         if not _is_named_by_axis(d.panel) and not (direct and d.panel.kind == "lines"):
-            handles.update({name: handle for name, handle in d.handles.items() if name})
+            _add_handles(handles, d.handles)
     if compared and any(d.handles for d in drawn):
         grey = Line2D([], [], color=style.REFERENCE.light, linewidth=3.4, alpha=0.55, label=REFERENCE_NAME)
         handles[REFERENCE_NAME] = grey
     if handles:
-        drawing.legend(
-            handles=list(handles.values()), loc="outside lower center", ncols=_legend_columns(list(handles))
-        )
-    drawing.draw_without_rendering()
+        drawing.legend(handles=list(handles.values()), loc="outside lower center", ncols=_legend_columns(list(handles)))
+    _lay_out(drawing)
     for d in drawn:
         if d.panel.kind == "lines" and direct:
             _name_ends(d)
         _name_guides(d)
-    drawing.draw_without_rendering()
-    drawing.set_layout_engine("none")
+    _lay_out(drawing)
+    drawing.set_layout_engine("none")  # SVG and PNG show one and the same layout
+
+
+def _lay_out(drawing: MatplotlibFigure) -> None:
+    engine = drawing.get_layout_engine()
+    assert engine is not None
+    engine.execute(drawing)
+
+
+def _add_handles(handles: dict[str, Line2D], more: dict[str, Line2D]) -> None:
+    """Add what is not there yet; a name that wears several colours (layer 1 of each rule) is shown in ink."""
+    for name, handle in more.items():
+        known = handles.get(name)
+        if known is None:
+            handles[name] = handle
+        elif known.get_color() != handle.get_color():
+            handles[name] = Line2D(
+                [],
+                [],
+                color=style.INK.light,
+                linestyle=handle.get_linestyle(),
+                marker=handle.get_marker(),
+                label=name,
+            )
 
 
 def _is_named_by_axis(panel: Panel) -> bool:
@@ -518,7 +537,9 @@ def _is_named_by_axis(panel: Panel) -> bool:
 def _legend_columns(names: Sequence[str]) -> int:
     """As many columns as fit beside each other in the width of the figure."""
     width = 7.4 * max(len(name) for name in names) + 44
-    return max(1, min(len(names), int(style.WIDTH * POINTS // width)))
+    most = max(1, min(len(names), int(style.WIDTH * POINTS // width)))
+    rows = -(-len(names) // most)
+    return -(-len(names) // rows)
 
 
 def _ends_can_be_named(d: _Drawn) -> bool:
@@ -527,6 +548,7 @@ def _ends_can_be_named(d: _Drawn) -> bool:
         return False
     if set(d.ends) != set(names):
         return False
+    d.axes.autoscale_view()  # until then the axes do not know how far their data reach
     to_axes = d.axes.transData.transform(list(d.ends.values()))
     right = d.axes.transAxes.transform((1.0, 0.0))[0]
     left = d.axes.transAxes.transform((0.0, 0.0))[0]
@@ -546,7 +568,7 @@ def _name_ends(d: _Drawn) -> None:
             xy=d.ends[name],
             xycoords="data",
             xytext=(1.0, (height - box.y0) / box.height),
-            textcoords=offset_copy(d.axes.transAxes, d.axes.get_figure(root=True), x=14, y=0, units="points"),
+            textcoords=offset_copy(d.axes.transAxes, d.axes.get_figure(root=True), x=20, y=0, units="points"),
             va="center",
             ha="left",
             color=colour,
@@ -554,6 +576,7 @@ def _name_ends(d: _Drawn) -> None:
             annotation_clip=False,
             arrowprops={
                 "arrowstyle": "-",
+                "relpos": (0.0, 0.5),
                 "color": colour,
                 "linewidth": 0.9,
                 "shrinkA": 1,
@@ -598,9 +621,7 @@ def _name_level_guide(d: _Drawn, guide: Guide) -> None:
     axes = d.axes
     inverse = axes.transAxes.inverted()
     height = float(inverse.transform(axes.transData.transform((axes.get_xlim()[0], guide.value)))[1])
-    points = np.concatenate(
-        [inverse.transform(axes.transData.transform(p)) for p in d.points or [np.zeros((0, 2))]]
-    )
+    points = np.concatenate([inverse.transform(axes.transData.transform(p)) for p in d.points or [np.zeros((0, 2))]])
     line = 15.0 / (axes.get_window_extent().height)
     width = min(0.9, 6.6 * len(guide.label) / axes.get_window_extent().width)
     best, fewest = (0.99, 1), np.inf
@@ -629,15 +650,15 @@ def _name_upright_guide(d: _Drawn, guide: Guide) -> None:
     axes = d.axes
     start, end = axes.get_xlim()
     point = axes.transAxes.inverted().transform(axes.transData.transform((guide.value, axes.get_ylim()[0])))
-    right = point[0] > 0.6
+    right, lying = point[0] > 0.6, d.panel.kind != "lines"
     axes.annotate(
         guide.label,
         xy=(point[0], 1.0),
         xycoords="axes fraction",
-        xytext=(-4 if right else 4, -2),
+        xytext=((0, 3) if lying else (-4 if right else 4, -2)),
         textcoords="offset points",
-        ha="right" if right else "left",
-        va="top",
+        ha=("right" if right else "left") if not lying else "center",
+        va="bottom" if lying else "top",
         fontsize=11,
         color=style.MUTED.light,
     )

@@ -1,14 +1,16 @@
 """From results to panels: which runs share a line, what a line is called, and how exactly it must be met again.
 
 Everything here groups the runs by the experiment's own fields, puts seeds side by side, and refuses to put two runs
-in one place: then some other field differs and should be named.
+in one place: then some other field differs and should be named. Besides the fields there are "depth" (number of
+hidden layers) and "width" (of all of them).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any, Protocol, TypedDict, Unpack
 
 import numpy as np
 
@@ -18,6 +20,8 @@ from alignlib.book.figure import EXACT, SPREAD, WALL_TIME, Guide, Panel, Series,
 from alignlib.errors import InvalidValue, choose
 
 TIME_CURVES = ("seconds",)
+DERIVED = ("depth", "width")
+LOG_FROM = 20  #: a swept range wider than this factor is drawn on a logarithmic axis
 
 #: What the axes say; units in brackets.
 LABELS: dict[str, str] = {
@@ -28,15 +32,28 @@ LABELS: dict[str, str] = {
     "train_error": "training error (%)",
     "test_loss": "test loss",
     "test_error": "test error (%)",
-    "delta_angle": "angle of δ to backprop's δ (°)",
-    "gradient_angle": "angle of the gradient to backprop's (°)",
-    "weight_angle": "angle of feedback to weights (°)",
+    "delta_angle": "angle of δ to BP (°)",
+    "gradient_angle": "angle of gradient to BP (°)",
+    "weight_angle": "angle of B to Wᵀ (°)",
     "weight_norm": "norm of the weights",
     "learning_rate": "learning rate",
     "feedback_scale": "scale of the feedback",
     "init_scale": "scale of the initial weights",
     "batch_size": "batch size",
     "train_size": "training examples",
+    "depth": "hidden layers",
+    "width": "units in each hidden layer",
+}
+
+#: What stands before a value in the name of a series, where the value alone would say too little.
+PREFIXES: dict[str, str] = {
+    "learning_rate": "rate",
+    "feedback_scale": "scale",
+    "init_scale": "scale",
+    "batch_size": "batch",
+    "train_size": "n =",
+    "rule": "",
+    "hidden": "",
 }
 
 
@@ -45,7 +62,7 @@ class ResultLike(Protocol):
 
     @property
     def experiment(self) -> Any:
-        """The experiment, with its settings as attributes."""
+        """The experiment, a dataclass of settings."""
 
     @property
     def curves(self) -> Mapping[str, Array]:
@@ -56,9 +73,22 @@ class ResultLike(Protocol):
         """SHA-256 of the data set."""
 
 
+class Details(TypedDict, total=False):
+    """What every function here hands on to its panel instead of its own choice."""
+
+    title: str
+    x_label: str
+    y_label: str
+    x_scale: str
+    y_scale: str
+    y_limits: tuple[float, float]
+    guides: Sequence[Guide]
+
+
 Results = Sequence[ResultLike]
 By = str | Sequence[str]
 Key = tuple[Any, ...]
+Names = Mapping[Any, str]
 
 
 def curves(
@@ -67,35 +97,20 @@ def curves(
     by: By = "rule",
     x: str = "epoch",
     *,
-    title: str = "",
-    x_label: str | None = None,
-    y_label: str | None = None,
-    x_scale: str = "linear",
-    y_scale: str = "linear",
-    y_limits: tuple[float, float] | None = None,
-    guides: Iterable[Guide] = (),
+    names: Names | None = None,
     tolerance: Tolerance | None = None,
+    **details: Unpack[Details],
 ) -> Panel:
     """Return one line for each value of ``by``: a curve over training, seeds side by side.
 
-    Runs that stopped early end in a gap.
+    Runs that stopped early end in a gap. ``names`` calls values of ``by`` otherwise: ``{True: "shared B"}``.
     """
     series = [
-        _curve_series(runs, y, x, _label(by, key), _rule_of(by, key), tolerance)
+        _curve_series(runs, y, x, _name(by, key, names), _rule_of(by, key), tolerance)
         for key, runs in _grouped(results, by).items()
     ]
-    return Panel(
-        kind="lines",
-        series=series,
-        title=title,
-        x_label=label_of(x) if x_label is None else x_label,
-        y_label=label_of(y) if y_label is None else y_label,
-        x_scale=x_scale,
-        y_scale=y_scale,
-        y_limits=y_limits,
-        guides=tuple(guides),
-        data=data_of(results),
-    )
+    own: Details = {"x_label": label_of(x), "y_label": label_of(y)}
+    return _panel("lines", series, results, own, details)
 
 
 def layer_curves(
@@ -103,11 +118,8 @@ def layer_curves(
     y: str,
     x: str = "epoch",
     *,
-    title: str | None = None,
-    y_label: str | None = None,
-    y_limits: tuple[float, float] | None = None,
-    guides: Iterable[Guide] = (),
     tolerance: Tolerance | None = None,
+    **details: Unpack[Details],
 ) -> Panel:
     """Return one line for each layer, first = 1, of a curve measured by layer ("delta_angle", "weight_norm").
 
@@ -115,28 +127,11 @@ def layer_curves(
     """
     rules = list(dict.fromkeys(result.experiment.rule for result in results))
     if len(rules) != 1:
-        raise InvalidValue(
-            f"layer_curves shows one rule, received {len(rules)}: {rules}; make a panel for each."
-        )
-    first = results[0].curves
-    layers = sorted(
-        (name for name in first if name.startswith(f"{y}/")), key=lambda name: int(name.split("/")[1])
-    )
-    if not layers:
-        choose("curve by layer", y, {name.split("/")[0] for name in first if "/" in name})
-    series = [
-        _curve_series(results, name, x, f"layer {name.split('/')[1]}", rules[0], tolerance) for name in layers
-    ]
-    return Panel(
-        kind="lines",
-        series=series,
-        title=rule_label(rules[0]) if title is None else title,
-        x_label=label_of(x),
-        y_label=label_of(y) if y_label is None else y_label,
-        y_limits=y_limits,
-        guides=tuple(guides),
-        data=data_of(results),
-    )
+        raise InvalidValue(f"layer_curves shows one rule, received {len(rules)}: {rules}; make a panel for each.")
+    names = _layer_names(results[0], y)
+    series = [_curve_series(results, name, x, f"layer {name.split('/')[1]}", rules[0], tolerance) for name in names]
+    own: Details = {"title": rule_label(rules[0]), "x_label": label_of(x), "y_label": label_of(y)}
+    return _panel("lines", series, results, own, details)
 
 
 def finals(
@@ -145,11 +140,9 @@ def finals(
     by: By = "rule",
     across: str | None = None,
     *,
-    title: str = "",
-    y_label: str | None = None,
-    y_scale: str = "linear",
-    guides: Iterable[Guide] = (),
+    names: Names | None = None,
     tolerance: Tolerance | None = None,
+    **details: Unpack[Details],
 ) -> Panel:
     """Return dots: the last value of each run, one row for each value of ``by``.
 
@@ -157,8 +150,8 @@ def finals(
     """
     series = []
     for key, runs in _grouped(results, by).items():
-        name = _label(by, key)
-        rows = _grouped(runs, across) if across else {key: list(runs)}
+        name = _name(by, key, names)
+        rows = _sorted_groups(runs, across) if across else {key: runs}
         seeds, values = _by_seed(list(rows.values()), y, name)
         series.append(
             Series(
@@ -170,16 +163,8 @@ def finals(
                 seeds=seeds,
             )
         )
-    return Panel(
-        kind="dots",
-        series=series,
-        title=title,
-        x_label=label_of(across) if across else "",
-        y_label=label_of(y) if y_label is None else y_label,
-        y_scale=y_scale,
-        guides=tuple(guides),
-        data=data_of(results),
-    )
+    own: Details = {"x_label": label_of(across) if across else "", "y_label": label_of(y)}
+    return _panel("dots", series, results, own, details)
 
 
 def sweep(
@@ -188,23 +173,18 @@ def sweep(
     y: str = "test_error",
     by: By = "rule",
     *,
-    title: str = "",
-    x_label: str | None = None,
-    y_label: str | None = None,
-    x_scale: str | None = None,
-    y_scale: str = "linear",
-    y_limits: tuple[float, float] | None = None,
-    guides: Iterable[Guide] = (),
+    names: Names | None = None,
     tolerance: Tolerance | None = None,
+    **details: Unpack[Details],
 ) -> Panel:
     """Return lines of the last value of each run over a field that was swept ("learning_rate").
 
-    ``x_scale`` is logarithmic by itself when the values are positive and span more than a factor of 20.
+    The x axis is logarithmic by itself when the values are positive and span more than a factor of 20.
     """
     series = []
     for key, runs in _grouped(results, by).items():
-        name = _label(by, key)
-        points = dict(sorted(_grouped(runs, x).items(), key=lambda item: _number(x, item[0][0])))
+        name = _name(by, key, names)
+        points = dict(sorted(_grouped(runs, x).items(), key=lambda point: _number(x, point[0][0])))
         seeds, values = _by_seed(list(points.values()), y, name)
         series.append(
             Series(
@@ -216,18 +196,9 @@ def sweep(
                 seeds=seeds,
             )
         )
-    return Panel(
-        kind="lines",
-        series=series,
-        title=title,
-        x_label=label_of(x) if x_label is None else x_label,
-        y_label=label_of(y) if y_label is None else y_label,
-        x_scale=_scale([value for s in series for value in s.x]) if x_scale is None else x_scale,
-        y_scale=y_scale,
-        y_limits=y_limits,
-        guides=tuple(guides),
-        data=data_of(results),
-    )
+    scale = _scale([value for line in series for value in line.x])
+    own: Details = {"x_label": label_of(x), "y_label": label_of(y), "x_scale": scale}
+    return _panel("lines", series, results, own, details)
 
 
 def heatmap(
@@ -236,19 +207,18 @@ def heatmap(
     columns: str,
     value: str = "test_error",
     *,
-    title: str = "",
     tolerance: Tolerance | None = None,
+    **details: Unpack[Details],
 ) -> Panel:
     """Return a grid of the last values, mean over seeds; cells without a run stay empty."""
     row_groups = _sorted_groups(results, rows)
     column_keys = list(_sorted_groups(results, columns))
     grid = np.full((len(row_groups), len(column_keys)), np.nan)
-    for i, runs in enumerate(row_groups.values()):
-        for key, cell in _grouped(runs, columns).items():
-            _, values = _by_seed([cell], value, f"{rows}, {columns}")
-            finite = values[np.isfinite(values)]
-            if finite.size:
-                grid[i, column_keys.index(key)] = float(np.mean(finite))
+    for i, (row, runs) in enumerate(row_groups.items()):
+        for column, cell in _grouped(runs, columns).items():
+            _, values = _by_seed([cell], value, f"{rows}={row[0]}, {columns}={column[0]}")
+            if np.isfinite(values).any():
+                grid[i, column_keys.index(column)] = Measured.of(values).mean
     series = Series(
         name=label_of(value),
         x=[value_label(columns, key[0]) for key in column_keys],
@@ -256,14 +226,7 @@ def heatmap(
         tolerance=_tolerance(results, (value,), tolerance),
         rows=[value_label(rows, key[0]) for key in row_groups],
     )
-    return Panel(
-        kind="image",
-        series=[series],
-        title=title,
-        x_label=label_of(columns),
-        y_label=label_of(rows),
-        data=data_of(results),
-    )
+    return _panel("image", [series], results, {"x_label": label_of(columns), "y_label": label_of(rows)}, details)
 
 
 def final(result: ResultLike, y: str = "test_error") -> float:
@@ -278,18 +241,14 @@ def mean_std(results: Results, y: str = "test_error") -> Measured:
     return Measured.of([final(result, y) for result in results])
 
 
-def select(results: Results, **fields: Any) -> list[ResultLike]:
+def select(results: Results, **settings: Any) -> list[ResultLike]:
     """Return the results whose experiment has these values, ``select(results, rule="dfa", seed=0)``.
 
     InvalidValue if there are none, so that no claim is made of nothing.
     """
-    for name in fields:
-        if results and not hasattr(results[0].experiment, name):
-            choose("field of an experiment", name, _field_names(results[0]))
-    wanted = {name: _hashable(value) for name, value in fields.items()}
-    found = [r for r in results if all(_hashable(getattr(r.experiment, n)) == v for n, v in wanted.items())]
+    found = [r for r in results if all(_setting(r, n) == _hashable(v) for n, v in settings.items())]
     if not found:
-        raise InvalidValue(f"none of the {len(results)} results has {fields}.")
+        raise InvalidValue(f"none of the {len(results)} results has {settings}.")
     return found
 
 
@@ -313,28 +272,43 @@ def rule_label(name: str) -> str:
 
 
 def value_label(name: str | None, value: Any) -> str:
-    """Return how a value of a field is called: a rule by its label, widths as 128-128, the rest as it is."""
+    """Return how a value of a field is called: a rule by its label, widths as 2×128, the rest as it is."""
     if name == "rule":
         return rule_label(value)
-    if name == "hidden":
-        return "-".join(str(width) for width in value)
+    if isinstance(value, tuple):
+        equal = len(value) > 1 and len(set(value)) == 1
+        return f"{len(value)}×{value[0]}" if equal else "-".join(str(width) for width in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _label(by: By, key: Key) -> str:
+def _panel(kind: str, series: Sequence[Series], results: Results, own: Details, given: Details) -> Panel:
+    """The panel of ``series``, with what the caller said in the place of our own choices."""
+    for name in given:
+        choose("detail of a panel", name, Details.__annotations__)
+    chosen: Details = {**own, **given}
+    return Panel(kind=kind, series=series, data=data_of(results), **chosen)
+
+
+def _name(by: By, key: Key, names: Names | None) -> str:
+    """What a series is called: by its values, each with a word before it where it needs one."""
+    wanted = key[0] if len(key) == 1 else key
+    if names is not None and wanted in names:
+        return names[wanted]
     parts = []
-    for name, value in zip(_names(by), key, strict=True):
-        alone = name == "rule" or len(key) == 1 or isinstance(value, str)
-        parts.append(value_label(name, value) if alone else f"{label_of(name)} {value_label(name, value)}")
+    for field, value in zip(_listed(by), key, strict=True):
+        prefix = "" if isinstance(value, str) else PREFIXES.get(field, field.replace("_", " "))
+        parts.append(f"{prefix} {value_label(field, value)}".strip())
     return ", ".join(parts)
 
 
 def _rule_of(by: By, key: Key) -> str | None:
-    names = _names(by)
+    names = _listed(by)
     return str(key[names.index("rule")]) if "rule" in names else None
 
 
-def _names(by: By) -> list[str]:
+def _listed(by: By) -> list[str]:
     return [by] if isinstance(by, str) else list(by)
 
 
@@ -343,27 +317,36 @@ def _hashable(value: Any) -> Any:
 
 
 def _field_names(result: ResultLike) -> list[str]:
-    return [name for name in vars(result.experiment) if not name.startswith("_")]
+    return [field.name for field in fields(result.experiment)]
+
+
+def _setting(result: ResultLike, name: str) -> Any:
+    """The value of a field of the experiment, or of "depth" and "width", which follow from "hidden"."""
+    hidden: tuple[int, ...] = getattr(result.experiment, "hidden", ())
+    if name == "depth":
+        return len(hidden)
+    if name == "width":
+        if len(set(hidden)) != 1:
+            raise InvalidValue(f"'width' needs hidden layers of one width, received hidden={hidden}.")
+        return hidden[0]
+    return _hashable(getattr(result.experiment, choose("field", name, (*_field_names(result), *DERIVED))))
 
 
 def _grouped(results: Results, by: By) -> dict[Key, list[ResultLike]]:
     """Results by the values of the fields ``by``, in order of first appearance."""
     if not results:
         raise InvalidValue("there are no results to show.")
-    for name in _names(by):
-        if not hasattr(results[0].experiment, name):
-            choose("field of an experiment", name, _field_names(results[0]))
     groups: dict[Key, list[ResultLike]] = {}
     for result in results:
-        key = tuple(_hashable(getattr(result.experiment, name)) for name in _names(by))
-        groups.setdefault(key, []).append(result)
+        groups.setdefault(tuple(_setting(result, name) for name in _listed(by)), []).append(result)
     return groups
 
 
 def _sorted_groups(results: Results, by: str) -> dict[Key, list[ResultLike]]:
+    """Results by the values of one field: numbers rising, everything else in order of first appearance."""
     groups = _grouped(results, by)
-    numeric = all(isinstance(key[0], int | float) for key in groups)
-    return dict(sorted(groups.items())) if numeric else groups
+    numbers = all(isinstance(key[0], int | float) for key in groups)
+    return dict(sorted(groups.items())) if numbers else groups
 
 
 def _seeds(runs: Results, name: str) -> dict[int, ResultLike]:
@@ -372,15 +355,10 @@ def _seeds(runs: Results, name: str) -> dict[int, ResultLike]:
     for run in runs:
         other = by_seed.setdefault(run.experiment.seed, run)
         if other is not run:
-            fields = [
-                f for f in _field_names(run) if getattr(run.experiment, f) != getattr(other.experiment, f)
-            ]
-            told = (
-                f"they differ in {', '.join(fields)}: name it in `by`, or select one"
-                if fields
-                else "they are equal"
-            )
-            raise InvalidValue(f"two runs with seed {run.experiment.seed} fall on {name!r}; {told}.")
+            differing = [f for f in _field_names(run) if _setting(run, f) != _setting(other, f)]
+            advice = f"they differ in {', '.join(differing)}: name it in `by`, or select one value"
+            advice = advice if differing else "they are the same experiment"
+            raise InvalidValue(f"two runs with seed {run.experiment.seed} fall on {name!r}; {advice}.")
     return dict(sorted(by_seed.items()))
 
 
@@ -388,28 +366,37 @@ def _curve(result: ResultLike, name: str) -> Array:
     return np.asarray(result.curves[choose("curve", name, result.curves)], dtype=np.float64)
 
 
-def _curve_series(
-    runs: Results, y: str, x: str, name: str, rule: str | None, tolerance: Tolerance | None
-) -> Series:
+def _layer_names(result: ResultLike, y: str) -> list[str]:
+    """The curves "y/1", "y/2", … in the order of the layers."""
+    layers = [name.split("/")[1] for name in result.curves if name.startswith(f"{y}/")]
+    if not layers:
+        choose("curve by layer", y, {name.split("/")[0] for name in result.curves if "/" in name})
+    return [f"{y}/{layer}" for layer in sorted(layers, key=int)]
+
+
+def _curve_series(runs: Results, y: str, x: str, name: str, rule: str | None, tolerance: Tolerance | None) -> Series:
     by_seed = _seeds(runs, name)
     xs = [_curve(run, x) for run in by_seed.values()]
-    longest = max(xs, key=len)
-    if x in TIME_CURVES:
-        longest = np.median(_stacked([_padded(values, len(longest)) for values in xs]), axis=0)
-    elif any(not np.array_equal(values, longest[: len(values)]) for values in xs):
-        raise InvalidValue(f"the runs of {name!r} were recorded at different values of {x!r}.")
+    length = max(len(values) for values in xs)
     return Series(
         name=name,
-        x=longest.tolist(),
-        y=_stacked([_padded(_curve(run, y), len(longest)) for run in by_seed.values()]),
+        x=_common(xs, length, x, name).tolist(),
+        y=np.stack([_padded(_curve(run, y), length) for run in by_seed.values()]),
         rule=rule,
         tolerance=_tolerance(runs, (x, y), tolerance),
         seeds=list(by_seed),
     )
 
 
-def _stacked(rows: Sequence[Array]) -> Array:
-    return np.stack(list(rows))
+def _common(xs: Sequence[Array], length: int, x: str, name: str) -> Array:
+    """The x that the runs share; wall times, which no two runs share, give their median."""
+    stacked = np.stack([_padded(values, length) for values in xs])
+    if x in TIME_CURVES:
+        return np.asarray(np.nanmedian(stacked, axis=0))
+    longest = max(xs, key=len)
+    if any(not np.array_equal(values, longest[: len(values)]) for values in xs):
+        raise InvalidValue(f"the runs of {name!r} were recorded at different values of {x!r}.")
+    return longest
 
 
 def _padded(values: Array, length: int) -> Array:
@@ -424,9 +411,9 @@ def _by_seed(places: Sequence[Results], y: str, name: str) -> tuple[list[int], A
     return seeds, np.array(values)
 
 
-def _tolerance(runs: Results, curves: Sequence[str], given: Tolerance | None) -> Tolerance:
+def _tolerance(runs: Results, names: Sequence[str], given: Tolerance | None) -> Tolerance:
     """Wall times are never compared; single precision drifts apart, so its runs are judged by their spread."""
-    if any(name in TIME_CURVES for name in curves):
+    if any(name in TIME_CURVES for name in names):
         return WALL_TIME
     if given is not None:
         return given
@@ -435,13 +422,11 @@ def _tolerance(runs: Results, curves: Sequence[str], given: Tolerance | None) ->
 
 
 def _number(name: str, value: Any) -> float:
-    """The place of a swept value on the x axis: depth for a list of widths, else the number itself."""
+    """The place of a swept value on the x axis."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidValue(
-            f"{name!r} has the value {value!r}, not a number; take finals(…, across={name!r})."
-        )
+        raise InvalidValue(f"{name!r} has the value {value!r}, not a number; take finals(…, across={name!r}).")
     return float(value)
 
 
 def _scale(values: Sequence[Any]) -> str:
-    return "log" if min(values) > 0 and max(values) > 20 * min(values) else "linear"
+    return "log" if min(values) > 0 and max(values) > LOG_FROM * min(values) else "linear"

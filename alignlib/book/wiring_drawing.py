@@ -12,31 +12,33 @@ from matplotlib.path import Path
 from alignlib.book import style
 from alignlib.book.figure import Panel, Wiring
 
+# All lengths in points; the data units of the axes are points as well.
 POINTS = 72.0
-TITLE = 26.0  #: points that the title takes
-BOX = (38.0, 27.0)
+HEADING = 46.0  #: title and subtitle
+BOX_HEIGHT = 27.0
 RADIUS = 14.5
-LANES = 64.0  #: from the forward lane to the error's lane
-ARC = 26.0  #: how much deeper an arc goes for each layer that it jumps over
+LANES = 64.0  #: from the error's lane up to the forward lane
+ARC = 26.0  #: how much deeper an arc hangs for each layer that it jumps over
+
+Places = dict[str, float]
 
 
-def wiring_height(panel: Panel, columns: int) -> float:
+def wiring_height(panel: Panel) -> float:
     """Height of a wiring panel in inches."""
     assert panel.wiring is not None
-    return (TITLE + 12 + _top(panel.wiring) - _floor(panel.wiring)) / POINTS
+    return (HEADING + 12 + _top() - _floor(panel.wiring)) / POINTS
 
 
 def draw_wiring(axes: Axes, panel: Panel) -> None:
-    """Draw the wiring of one rule in units of points."""
-    wiring = panel.wiring
+    """Draw the wiring of one rule."""
+    wiring, cell = panel.wiring, axes.get_subplotspec()
     assert wiring is not None
-    place = axes.get_subplotspec()
-    assert place is not None
-    width = style.WIDTH * POINTS / place.get_gridspec().ncols - 8
+    assert cell is not None
+    width = style.WIDTH * POINTS / cell.get_gridspec().ncols - 8
     places = _places(wiring, width)
     axes.set_xlim(0, width)
-    axes.set_ylim(_floor(wiring), _top(wiring))
-    axes.set_aspect("equal", anchor="W")
+    axes.set_ylim(_floor(wiring), _top())
+    axes.set_aspect("equal", anchor="NW")
     axes.set_axis_off()
     _forward(axes, wiring, places)
     _signals(axes, wiring, places)
@@ -48,10 +50,10 @@ def _layers(wiring: Wiring) -> list[str]:
     return [str(node["id"]) for node in wiring.nodes if node["id"] != "error"]
 
 
-def _places(wiring: Wiring, width: float) -> dict[str, float]:
+def _places(wiring: Wiring, width: float) -> Places:
     """X of each column; the error stands below the output."""
     layers = _layers(wiring)
-    first, last = BOX[0] / 2 + 2, width - BOX[0] / 2 - 2
+    first, last = 10.0, width - 21.0
     step = min(112.0, (last - first) / (len(layers) - 1))
     places = {name: first + i * step for i, name in enumerate(layers)}
     return {**places, "error": places[layers[-1]]}
@@ -59,100 +61,107 @@ def _places(wiring: Wiring, width: float) -> dict[str, float]:
 
 def _jump(wiring: Wiring, edge: Any) -> int:
     """How many columns an edge crosses."""
-    layers = [*_layers(wiring)]
-    index = {name: i for i, name in enumerate(layers)} | {"error": len(layers) - 1}
-    return abs(index[edge["source"]] - index[edge["target"]])
+    layers = _layers(wiring)
+    column = {name: i for i, name in enumerate(layers)} | {"error": len(layers) - 1}
+    return abs(column[edge["source"]] - column[edge["target"]])
 
 
 def _floor(wiring: Wiring) -> float:
     deepest = max((_jump(wiring, edge) for edge in wiring.edges), default=1)
-    return -RADIUS - 4 if deepest < 2 else -RADIUS - 16 - ARC * (deepest - 1)
+    return -RADIUS - 4 if deepest < 2 else -RADIUS - 10 - ARC * (deepest - 1)
 
 
-def _top(wiring: Wiring) -> float:
-    return LANES + BOX[1] / 2 + 3
+def _top() -> float:
+    return LANES + BOX_HEIGHT / 2 + 8
 
 
-def _forward(axes: Axes, wiring: Wiring, places: dict[str, float]) -> None:
-    layers = _layers(wiring)
-    taught = {edge["target"] for edge in wiring.edges} | {layers[-1]}
+def _box_width(places: Places) -> float:
+    return min(38.0, 0.58 * (places["layer 1"] - places["input"]))
+
+
+def _taught(wiring: Wiring) -> set[str]:
+    """The layers that learn: those which an edge reaches, and the output, where the error is."""
+    return {str(edge["target"]) for edge in wiring.edges} | {_layers(wiring)[-1]}
+
+
+def _forward(axes: Axes, wiring: Wiring, places: Places) -> None:
+    layers, half = _layers(wiring), _box_width(places) / 2
     labels = {node["id"]: node["label"] for node in wiring.nodes}
-    for number, name in enumerate(layers):
-        idle = number > 0 and name not in taught
-        _box(axes, places[name], labels[name], plain=number == 0, idle=idle)
-        if number:
-            start = (places[layers[number - 1]] + BOX[0] / 2 + 2, LANES)
-            end = (places[name] - BOX[0] / 2 - 2, LANES)
-            _arrow(axes, [start, end], style.MUTED.light, 1.3)
-            middle = (start[0] + end[0]) / 2
-            axes.text(
-                middle, LANES + 7, _maths(f"W{number}"), ha="center", va="bottom", color=style.MUTED.light
-            )
-    x = places["error"]
-    _arrow(axes, [(x, LANES - BOX[1] / 2 - 2), (x, RADIUS + 2)], style.MUTED.light, 1.3)
+    _write(axes, places["input"], LANES - 1, labels["input"], size=14)
+    for number, name in enumerate(layers[1:], start=1):
+        x = places[name]
+        _box(axes, x, 2 * half, idle=name not in _taught(wiring))
+        _write(axes, x, LANES - 1, labels[name], size=14)
+        before = places[layers[number - 1]] + (half if number > 1 else 6)
+        _arrow(axes, [(before + 2, LANES), (x - half - 2, LANES)], style.MUTED.light, 1.3)
+        middle = (before + x - half) / 2
+        _write(axes, middle, LANES + BOX_HEIGHT / 2 + 1, f"W{number}", colour=style.MUTED.light)
+    down = [(places["error"], LANES - BOX_HEIGHT / 2 - 2), (places["error"], RADIUS + 2)]
+    _arrow(axes, down, style.MUTED.light, 1.3)
 
 
-def _box(axes: Axes, x: float, label: str, plain: bool, idle: bool) -> None:
-    frame = FancyBboxPatch(
-        (x - BOX[0] / 2, LANES - BOX[1] / 2),
-        *BOX,
-        boxstyle="round,pad=0,rounding_size=6",
-        facecolor="none",
-        edgecolor=style.MUTED.light if idle or plain else style.INK.light,
-        linewidth=0 if plain else 1.3,
-        linestyle=(0, (3, 2.5)) if idle else "-",
-    )
-    axes.add_patch(frame)
-    axes.text(x, LANES - 1, _maths(label), ha="center", va="center", fontsize=14)
-
-
-def _signals(axes: Axes, wiring: Wiring, places: dict[str, float]) -> None:
-    """The circles of the lower lane: the error, and δ below each layer that receives one."""
+def _signals(axes: Axes, wiring: Wiring, places: Places) -> None:
+    """The lower lane: the error, δ below each layer that receives one, and words where none does."""
     colour = style.look(wiring.rule).colour.light
-    _circle(axes, places["error"], "e", colour, filled=True)
+    _circle(axes, places["error"], colour, filled=True)
+    _write(axes, places["error"], -0.5, "e", size=14, colour=style.PAPER.light)
     for edge in wiring.edges:
-        target = edge["target"]
-        x, number = places[target], target.split()[-1]
-        _circle(axes, x, f"δ{number}", colour, filled=False)
-        _arrow(axes, [(x, RADIUS + 1), (x, LANES - BOX[1] / 2 - 2)], colour, 1.3, head=7)
+        x = places[edge["target"]]
+        _circle(axes, x, colour, filled=False)
+        _write(axes, x, -0.5, f"δ{edge['target'].split()[-1]}", size=14)
+        _arrow(axes, [(x, RADIUS + 1), (x, LANES - BOX_HEIGHT / 2 - 2)], colour, 1.3, head=7)
+    idle = [places[name] for name in _layers(wiring)[1:] if name not in _taught(wiring)]
+    if idle:
+        _write(axes, (min(idle) + max(idle)) / 2, 0, "no signal", colour=style.MUTED.light, maths=False)
 
 
-def _circle(axes: Axes, x: float, label: str, colour: str, filled: bool) -> None:
-    face = colour if filled else "none"
-    axes.add_patch(Circle((x, 0), RADIUS, facecolor=face, edgecolor=colour, linewidth=1.6))
-    ink = style.PAPER.light if filled else style.INK.light
-    axes.text(x, -0.5, _maths(label), ha="center", va="center", fontsize=13.5, color=ink)
-
-
-def _edge(axes: Axes, wiring: Wiring, places: dict[str, float], edge: Any) -> None:
+def _edge(axes: Axes, wiring: Wiring, places: Places, edge: Any) -> None:
+    """A straight arrow to the neighbouring column, an arc below the lane to any other."""
     colour = style.look(wiring.rule).colour.light
     start, end = places[edge["source"]], places[edge["target"]]
-    name = _maths(" ".join(edge["matrices"]))
-    jump = _jump(wiring, edge)
-    side = 1 if end > start else -1
+    name, jump, side = " ".join(edge["matrices"]), _jump(wiring, edge), (1 if end > start else -1)
     if jump < 2:
         _arrow(axes, [(start + side * (RADIUS + 1), 0), (end - side * (RADIUS + 2), 0)], colour, 2.2)
-        axes.text((start + end) / 2, 5, name, ha="center", va="bottom", color=colour)
+        _write(axes, (start + end) / 2, 14, name, colour=colour)
         return
-    depth = RADIUS + 4 + ARC * (jump - 1)
-    lean = 0.34 * abs(end - start)
-    path = [
-        (start + side * 0.55 * RADIUS, -0.9 * RADIUS),
-        (start + side * lean, -depth * 1.3),
-        (end - side * lean, -depth * 1.3),
-        (end, -RADIUS - 2),
-    ]
+    depth = RADIUS + ARC * (jump - 1)
+    lean = 0.3 * abs(end - start)
+    ends = ((start + side * 0.5 * RADIUS, -0.95 * RADIUS), (end, -RADIUS - 2))
+    path = [ends[0], (start + side * lean, -1.3 * depth), (end - side * lean, -1.3 * depth), ends[1]]
     _arrow(axes, path, colour, 2.2)
-    axes.text((start + end) / 2, -depth * 0.98 - 4 + 8, name, ha="center", va="bottom", color=colour)
+    lowest = (ends[0][1] + ends[1][1]) / 8 - 0.75 * 1.3 * depth  # the middle of the cubic
+    _write(axes, (start + end) / 2, lowest + 13, name, colour=colour)
+
+
+def _box(axes: Axes, x: float, width: float, idle: bool) -> None:
+    axes.add_patch(
+        FancyBboxPatch(
+            (x - width / 2, LANES - BOX_HEIGHT / 2),
+            width,
+            BOX_HEIGHT,
+            boxstyle="round,pad=0,rounding_size=6",
+            facecolor="none",
+            edgecolor=style.MUTED.light if idle else style.INK.light,
+            linewidth=1.3,
+            linestyle=(0, (3, 2.5)) if idle else "-",
+        )
+    )
+
+
+def _circle(axes: Axes, x: float, colour: str, filled: bool) -> None:
+    face = colour if filled else "none"
+    axes.add_patch(Circle((x, 0), RADIUS, facecolor=face, edgecolor=colour, linewidth=1.6))
 
 
 def _arrow(
     axes: Axes, points: list[tuple[float, float]], colour: str, width: float, head: float = 10
 ) -> None:
-    codes = [Path.MOVETO] + [Path.CURVE4 if len(points) == 4 else Path.LINETO] * (len(points) - 1)
+    """A line through two points, or a cubic through four, with its head at the last."""
+    later = Path.CURVE4 if len(points) == 4 else Path.LINETO
+    path = Path(points, [Path.MOVETO] + [later] * (len(points) - 1))
     axes.add_patch(
         FancyArrowPatch(
-            path=Path(points, codes),
+            path=path,
             arrowstyle="-|>",
             mutation_scale=head,
             color=colour,
@@ -161,6 +170,20 @@ def _arrow(
             capstyle="butt",
         )
     )
+
+
+def _write(
+    axes: Axes,
+    x: float,
+    y: float,
+    text: str,
+    *,
+    size: float = 13,
+    colour: str = style.INK.light,
+    maths: bool = True,
+) -> None:
+    text = _maths(text) if maths else text
+    axes.text(x, y, text, ha="center", va="center", fontsize=size, color=colour)
 
 
 def _maths(text: str) -> str:

@@ -10,12 +10,13 @@ from alignlib.book.plots import rule_label
 
 
 def wiring_panel(
-    edges: Iterable[Any], hidden: int | Sequence[int], rule: str, title: str | None = None
+    edges: Iterable[Any], hidden: int | Sequence[int], rule: str, title: str | None = None, subtitle: str = ""
 ) -> Panel:
     """Return the diagram of one rule.
 
     edges: what :func:`alignlib.wiring.wiring` returns. hidden: number of hidden layers, or their widths.
     rule: its short name, which gives the colour; its label is the title unless another is given.
+    subtitle: a second line in lighter ink.
     """
     depth = hidden if isinstance(hidden, int) else len(hidden)
     nodes = [{"id": "input", "label": "x"}]
@@ -23,7 +24,9 @@ def wiring_panel(
     nodes += [{"id": f"layer {depth + 1}", "label": "ŷ"}, {"id": "error", "label": "e"}]
     plain = [{"source": e.source, "target": e.target, "matrices": list(e.matrices)} for e in edges]
     title = rule_label(rule) if title is None else title
-    return Panel(kind="wiring", title=title, wiring=Wiring(rule, tuple(nodes), tuple(plain)))
+    return Panel(
+        kind="wiring", title=title, y_label=subtitle, wiring=Wiring(rule, tuple(nodes), tuple(plain))
+    )
 
 
 def wirings(rules: str | Iterable[str], hidden: int = 2) -> list[Panel]:
@@ -39,7 +42,5 @@ def wirings(rules: str | Iterable[str], hidden: int = 2) -> list[Panel]:
     for name in [rules] if isinstance(rules, str) else rules:
         network = MLP([4] + [5] * hidden + [3], rng=np.random.default_rng(0))
         rule = RULES[choose("rule", name, RULES)](network, rng=np.random.default_rng(1))
-        panels.append(
-            wiring_panel(wiring(rule, network), hidden, name, f"{rule.label}: {rule.title.lower()}")
-        )
+        panels.append(wiring_panel(wiring(rule, network), hidden, name, rule.label, rule.title))
     return panels
