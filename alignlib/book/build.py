@@ -1,0 +1,92 @@
+"""The whole book: execute, check, and only then replace the site."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tabulate import tabulate
+
+from alignlib.book import chapters, manifest, reference
+from alignlib.book.chapters import Execution, Say
+from alignlib.book.files import build_lock
+from alignlib.book.reference import ChapterCheck
+from alignlib.book.site import SiteReport, build_site
+from alignlib.errors import AlignlibError
+
+
+class CheckFailed(AlignlibError):
+    """The executed chapters are not what the reference says."""
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What a finished build made."""
+
+    executions: tuple[Execution, ...]
+    checks: tuple[ChapterCheck, ...]
+    site: SiteReport
+
+    def __str__(self) -> str:
+        return summary(self.checks, self.executions)
+
+
+def build(root: Path, profile: str, *, jobs: int = 2, force: bool = False, say: Say = print) -> BuildReport:
+    """Execute what changed, compare everything with the reference, and build the site.
+
+    The book of the last good build stays where it is until the new one is whole.
+
+    Raises
+    ------
+    ChaptersFailed
+        If a cell of a chapter fails.
+    CheckFailed
+        If a figure, table, claim or value is not what the reference says.
+    AlignlibError
+        If the site has a fault, or another build is at work.
+    """
+    with build_lock(root / "_build") as temporary:
+        executions = chapters.execute_all(root, profile, jobs=jobs, force=force, say=say, temporary=temporary)
+        checks = reference.check(root, profile, fresh=True)
+        if not all(check.ok for check in checks):
+            say(f"\n{summary(checks, executions)}\n")
+            raise CheckFailed(failures(checks))
+        manifest.write_manifest(root, profile, executions)
+        site = build_site(root, profile)
+        manifest.publish(root, profile)
+    return BuildReport(tuple(executions), tuple(checks), site)
+
+
+def summary(checks: Sequence[ChapterCheck], executions: Sequence[Execution] = ()) -> str:
+    """Return the table of chapters: seconds, figures checked, claims held, largest deviation."""
+    seconds = {execution.chapter.name: execution for execution in executions}
+    rows = [[check.chapter, _seconds(seconds.get(check.chapter)), *_outcome(check)] for check in checks]
+    head = ["chapter", "seconds", "figures checked", "claims held", "largest deviation"]
+    if not executions:
+        rows, head = [[row[0], *row[2:]] for row in rows], [head[0], *head[2:]]
+    return tabulate(rows, head, disable_numparse=True)
+
+
+def failures(checks: Sequence[ChapterCheck]) -> str:
+    """Return what does not agree with the reference, one line each, by chapter."""
+    lines: list[str] = []
+    for check in checks:
+        if check.failures:
+            lines += [f"{check.chapter}:", *(f"  {failure}" for failure in check.failures)]
+    count = sum(len(check.failures) for check in checks)
+    return "\n".join([*lines, f"{count} disagreement{'s' if count > 1 else ''} with the reference."])
+
+
+def _seconds(execution: Execution | None) -> str:
+    if execution is None:
+        return "–"
+    return f"{execution.seconds:.1f}" if execution.ran else f"({execution.seconds:.1f} before)"
+
+
+def _outcome(check: ChapterCheck) -> list[str]:
+    claims = f"{check.claims_held}/{check.claims}"
+    recorded = not any(failure.figure.startswith("claim") for failure in check.failures)
+    worst = "differs" if math.isinf(check.worst) else f"{check.worst:.0%} of its tolerance"
+    return [str(check.figures), f"{claims} as recorded" if recorded else f"{claims}, not as recorded", worst]

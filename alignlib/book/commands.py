@@ -1,0 +1,80 @@
+"""The commands of ``alignlib``: they read the command line, call the room that does the work, and print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from alignlib.book import chapters as book_chapters
+from alignlib.book.chapters import DEFAULT_PROFILE, Chapter, find_root
+from alignlib.errors import AlignlibError
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+_profile = click.option(
+    "--profile", default=DEFAULT_PROFILE, show_default=True, help="Which form of the book: a file in profiles/."
+)
+_chapters = click.argument("chapters", nargs=-1, metavar="[CHAPTER]...")
+
+
+@click.group(context_settings=CONTEXT)
+@click.version_option(package_name="alignlib")
+def commands() -> None:
+    """An executable book on learning without weight transport.
+
+    A CHAPTER is its number, its name, a part of its name, or a path.
+    """
+
+
+@commands.command()
+@_profile
+@click.option("--jobs", default=2, show_default=True, type=click.IntRange(1), help="Chapters side by side.")
+@click.option("--force", is_flag=True, help="Execute every chapter, also where nothing changed.")
+def build(profile: str, jobs: int, force: bool) -> None:
+    """Execute what changed, check it against expected/, and build the HTML."""
+    from alignlib.book.build import build as build_book
+
+    report = build_book(find_root(), profile, jobs=jobs, force=force, say=click.echo)
+    ran = sum(execution.ran for execution in report.executions)
+    click.echo(f"\n{report}\n\n{ran} of {len(report.executions)} chapters executed. The book: {report.site.index}")
+
+
+@commands.command()
+@_profile
+@_chapters
+def check(profile: str, chapters: tuple[str, ...]) -> None:
+    """Compare the executed chapters with expected/."""
+    from alignlib.book import build as building
+    from alignlib.book.reference import check as check_book
+
+    root = find_root()
+    checks = check_book(root, profile, _named(root, chapters))
+    click.echo(building.summary(checks))
+    if not all(each.ok for each in checks):
+        raise AlignlibError(building.failures(checks))
+
+
+@commands.command("update-expected")
+@_profile
+@_chapters
+def update_expected(profile: str, chapters: tuple[str, ...]) -> None:
+    """Make what the executed chapters show the new reference, and print what changes."""
+    from alignlib.book import reference
+    from alignlib.book.files import build_lock
+
+    root = find_root()
+    with build_lock(root / "_build"):
+        changes = reference.update(root, profile, _named(root, chapters))
+    click.echo(reference.describe(changes))
+
+
+@commands.command("list")
+def list_chapters() -> None:
+    """List the chapters."""
+    for chapter in book_chapters.discover(find_root()):
+        click.echo(chapter.name)
+
+
+def _named(root: Path, names: tuple[str, ...]) -> list[Chapter] | None:
+    return [book_chapters.resolve(root, name) for name in names] or None

@@ -1,0 +1,574 @@
+"""The stored reference of the book: ``expected/<profile>/<chapter>/``, one readable file a figure or table.
+
+Everything in these files is compared with what the executed chapters show (:mod:`alignlib.book.compare` says how
+near the numbers must be), and they change only through :func:`update`. Each file ends in a seal, the digest of its
+content, so that an edit by hand is seen even where it stays within the tolerance.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from alignlib.book import chapters as book_chapters
+from alignlib.book.chapters import Chapter
+from alignlib.book.claims import CLAIM_MIME, TABLE_MIME, VALUE_MIME
+from alignlib.book.compare import JSON, Deviation, compare, quantities
+from alignlib.book.figure import MIME as FIGURE_MIME
+from alignlib.book.files import digest, read_json, write_file
+from alignlib.errors import AlignlibError
+
+FOLDER = "expected"
+CLAIMS, VALUES = "_claims", "_values"
+LINE_WIDTH = 100
+#: Significant digits that are stored: a rounding well below what each kind of tolerance lets pass.
+DIGITS = {"exact": 9, "spread": 6, "free": 3}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What an executed chapter shows, by identifier: figures and tables, claims and values, as they are stored.
+
+    ``problems`` lists what is wrong with the chapter itself, such as an identifier used twice.
+    """
+
+    items: dict[str, JSON] = field(default_factory=dict)
+    claims: dict[str, JSON] = field(default_factory=dict)
+    values: dict[str, JSON] = field(default_factory=dict)
+    measured: dict[str, str] = field(default_factory=dict)
+    problems: list[Deviation] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ChapterCheck:
+    """How a chapter compares with its reference."""
+
+    chapter: str
+    figures: int
+    claims_held: int
+    claims: int
+    deviations: tuple[Deviation, ...]
+
+    @property
+    def failures(self) -> list[Deviation]:
+        """What does not agree."""
+        return [deviation for deviation in self.deviations if not deviation.ok]
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything agrees."""
+        return not self.failures
+
+    @property
+    def worst(self) -> float:
+        """The largest deviation as a share of what is allowed there; infinite where numbers cannot tell it."""
+        if any(deviation.problem for deviation in self.deviations):
+            return math.inf
+        return max((deviation.fraction for deviation in self.deviations), default=0.0)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an update did to one file of the reference: "new", "changed", "removed" or "kept"."""
+
+    chapter: str
+    file: str
+    what: str
+    deviations: tuple[Deviation, ...] = ()
+
+
+# ---------------------------------------------------------------- what an executed chapter shows
+
+
+def read_shown(notebook: Mapping[str, Any]) -> Shown:
+    """Return what an executed notebook shows, in the form in which the reference keeps it."""
+    shown = Shown()
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            _collect(shown, cell, output.get("data", {}))
+    return shown
+
+
+def _collect(shown: Shown, cell: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    if figure := data.get(FIGURE_MIME):
+        _add(shown, shown.items, figure["id"], _stored(figure, ("panels",)))
+        _check_caption(shown, cell, figure["id"])
+    if table := data.get(TABLE_MIME):
+        _add(shown, shown.items, table["id"], _stored(table, ("columns", "rows")))
+    if claim := data.get(CLAIM_MIME):
+        _add(shown, shown.claims, claim["id"], {name: claim[name] for name in ("statement", "holds")})
+        shown.measured[claim["id"]] = claim["measured"]
+    if value := data.get(VALUE_MIME):
+        _add(shown, shown.values, value["name"], {name: value[name] for name in ("value", "tolerance")})
+
+
+def _stored(item: JSON, content: Sequence[str]) -> JSON:
+    provenance = item.get("provenance", {})
+    return {
+        "id": item["id"],
+        "chapter": item["chapter"],
+        "parameters": provenance.get("parameters", {}),
+        "data": provenance.get("data", {}),
+        **{name: item[name] for name in content},
+    }
+
+
+def _add(shown: Shown, group: dict[str, JSON], name: str, content: JSON) -> None:
+    if name in group:
+        shown.problems.append(Deviation(name, problem="two cells of the chapter show something of this name"))
+    group[name] = content
+
+
+def _check_caption(shown: Shown, cell: Mapping[str, Any], name: str) -> None:
+    about = cell.get("metadata", {}).get("mystnb", {}).get("figure", {})
+    if about.get("name") != f"fig-{name}" or not str(about.get("caption", "")).strip():
+        wanted = f'{{"mystnb": {{"figure": {{"name": "fig-{name}", "caption": "…"}}}}}}'
+        shown.problems.append(Deviation(name, problem=f"its cell needs the metadata {wanted}"))
+
+
+# ---------------------------------------------------------------- check
+
+
+def check(
+    root: Path, profile: str, chapters: Sequence[Chapter] | None = None, *, fresh: bool = False
+) -> list[ChapterCheck]:
+    """Return how the executed chapters of a profile compare with the reference; nothing is written.
+
+    Parameters
+    ----------
+    root, profile, chapters
+        Which chapters; all of them if none are named, and then nothing else may stand in the reference.
+    fresh
+        Whether the executed notebooks are known to be up to date; otherwise one that is not is a failure.
+    """
+    chosen = book_chapters.discover(root) if chapters is None else list(chapters)
+    stale = {} if fresh else _stale(root, profile)
+    checks, owners = [], dict[str, str]()
+    for chapter in chosen:
+        shown = _executed(root, profile, chapter, stale)
+        for name in shown.items:
+            if owners.setdefault(name, chapter.name) != chapter.name:
+                problem = f"chapter {owners[name]} has a figure or table of this name too"
+                shown.problems.append(Deviation(name, problem=problem))
+        checks.append(_check_chapter(root, profile, chapter, shown))
+    if chapters is None:
+        checks += _unclaimed_folders(root, profile, chosen)
+    return checks
+
+
+def _executed(root: Path, profile: str, chapter: Chapter, stale: Mapping[str, Sequence[str]]) -> Shown:
+    path = executed_path(root, profile, chapter)
+    if not path.exists():
+        problem = f"it has not been executed; run `alignlib build --profile {profile}`"
+        return Shown(problems=[Deviation(chapter.name, problem=problem)])
+    shown = read_shown(book_chapters.read_notebook(path))
+    if why := stale.get(chapter.name):
+        problem = f"its executed notebook is out of date ({'; '.join(why[:3])}); run `alignlib build`"
+        shown.problems.append(Deviation(chapter.name, problem=problem))
+    return shown
+
+
+def executed_path(root: Path, profile: str, chapter: Chapter) -> Path:
+    """Return where the executed notebook of a chapter is."""
+    return root / "_build" / profile / "executed" / "chapters" / f"{chapter.name}.ipynb"
+
+
+def _stale(root: Path, profile: str) -> dict[str, tuple[str, ...]]:
+    return {entry.chapter.name: entry.reasons for entry in book_chapters.plan(root, profile) if entry.reasons}
+
+
+def _check_chapter(root: Path, profile: str, chapter: Chapter, shown: Shown) -> ChapterCheck:
+    folder = expected_folder(root, profile, chapter.name)
+    known = {path.stem: path for path in sorted(folder.glob("*"))} if folder.is_dir() else {}
+    found = list(shown.problems)
+    for name, now in _documents(shown).items():
+        if name in known:
+            found += _against_file(root, known[name], now, shown)
+        else:
+            update = f"if it belongs there, run `alignlib update-expected {chapter.number} --profile {profile}`"
+            found.append(Deviation(_title(name, chapter.name), problem=f"the reference does not know it; {update}"))
+    if executed_path(root, profile, chapter).exists():
+        for name in set(known) - set(_documents(shown)):
+            gone = f"{_shown_path(root, known[name])} is there, but the chapter shows nothing of this name"
+            found.append(Deviation(_title(name, chapter.name), problem=gone))
+    held = sum(bool(claim["holds"]) for claim in shown.claims.values())
+    return ChapterCheck(chapter.name, len(shown.items), held, len(shown.claims), tuple(found))
+
+
+def _documents(shown: Shown) -> dict[str, JSON]:
+    """Return what the chapter's folder of the reference should hold: file stem -> content."""
+    documents = dict(shown.items)
+    if shown.claims:
+        documents[CLAIMS] = {"claims": shown.claims}
+    if shown.values:
+        documents[VALUES] = {"values": shown.values}
+    return documents
+
+
+def _against_file(root: Path, path: Path, now: JSON, shown: Shown) -> list[Deviation]:
+    try:
+        reference, problems = read_reference(root, path)
+    except AlignlibError as error:
+        return [Deviation(_title(path.stem, path.parent.name), problem=str(error))]
+    return problems + _compare_documents(reference, now, shown)
+
+
+def _compare_documents(reference: JSON, now: JSON, shown: Shown) -> list[Deviation]:
+    if "claims" in now:
+        return _compare_claims(reference["claims"], now["claims"], shown)
+    if "values" in now:
+        return _compare_values(reference["values"], now["values"])
+    return compare(reference, now)
+
+
+def _compare_claims(old: Mapping[str, JSON], new: Mapping[str, JSON], shown: Shown) -> list[Deviation]:
+    found = _missing_and_new("claim", old, new)
+    for name in [name for name in old if name in new]:
+        if old[name]["holds"] != new[name]["holds"]:
+            verdicts = {True: "held", False: "did not hold"}
+            problem = (
+                f"it {verdicts[old[name]['holds']]} in the reference and does not now"
+                if old[name]["holds"]
+                else "it did not hold in the reference and holds now"
+            )
+            found.append(Deviation(f"claim {name}", problem=f"{problem} (measured: {shown.measured.get(name, '?')})"))
+        if old[name]["statement"] != new[name]["statement"]:
+            problem = f"it said {old[name]['statement']!r}, it says {new[name]['statement']!r}"
+            found.append(Deviation(f"claim {name}", problem=problem))
+    return found
+
+
+def _compare_values(old: Mapping[str, JSON], new: Mapping[str, JSON]) -> list[Deviation]:
+    found = _missing_and_new("value", old, new)
+    for name in [name for name in old if name in new]:
+        found += compare({"id": f"value {name}", **old[name]}, {"id": f"value {name}", **new[name]})
+    return found
+
+
+def _missing_and_new(kind: str, old: Mapping[str, JSON], new: Mapping[str, JSON]) -> list[Deviation]:
+    missing = [Deviation(f"{kind} {name}", problem="it is gone") for name in old if name not in new]
+    added = [Deviation(f"{kind} {name}", problem="the reference does not know it") for name in new if name not in old]
+    return missing + added
+
+
+def _unclaimed_folders(root: Path, profile: str, chapters: Sequence[Chapter]) -> list[ChapterCheck]:
+    """Return a failed check for everything in the profile's reference that belongs to no chapter."""
+    folder = root / FOLDER / profile
+    names = {chapter.name for chapter in chapters}
+    left = [path for path in sorted(folder.glob("*")) if path.name not in names] if folder.is_dir() else []
+    return [
+        ChapterCheck(path.name, 0, 0, 0, (Deviation(_shown_path(root, path), problem="no chapter has this name"),))
+        for path in left
+    ]
+
+
+def _title(stem: str, chapter: str) -> str:
+    return {CLAIMS: f"claims of {chapter}", VALUES: f"values of {chapter}"}.get(stem, stem)
+
+
+# ---------------------------------------------------------------- the files
+
+
+def expected_folder(root: Path, profile: str, chapter: str) -> Path:
+    """Return the folder of a chapter's reference."""
+    return root / FOLDER / profile / chapter
+
+
+def read_reference(root: Path, path: Path) -> tuple[JSON, list[Deviation]]:
+    """Return a file of the reference, and the problem that it was edited by hand, if it was.
+
+    Raises
+    ------
+    AlignlibError
+        Naming the file and the line, if it is no JSON or lacks something.
+    """
+    shown = _shown_path(root, path)
+    try:
+        content = read_json(path)
+    except AlignlibError as error:
+        raise AlignlibError(str(error).replace(str(path), shown)) from None
+    text = path.read_text(encoding="utf-8")
+    _require(content, text, shown)
+    if content["seal"] == seal(content):
+        return content, []
+    problem = (
+        f"{shown}, line {_line(text, 'seal')}: edited by hand: the seal does not fit the content; "
+        "restore the file, or run `alignlib update-expected` if the change is meant"
+    )
+    return content, [Deviation(_title(path.stem, path.parent.name), problem=problem)]
+
+
+def seal(content: Mapping[str, Any]) -> str:
+    """Return the digest of everything in a reference file but its seal, independent of its layout."""
+    rest = {name: value for name, value in content.items() if name != "seal"}
+    return digest(json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False))[:16]
+
+
+FIGURE_KEYS = ("chapter", "data", "id", "panels", "parameters", "seal")
+TABLE_KEYS = ("chapter", "columns", "data", "id", "parameters", "rows", "seal")
+
+
+def _require(content: Any, text: str, shown: str) -> None:
+    """Refuse a document with missing or unknown names, at its top and in its parts."""
+    if not isinstance(content, dict):
+        raise AlignlibError(f"{shown}, line 1: not an object.")
+    stem = Path(shown).stem
+    if stem == CLAIMS:
+        _require_keys(content, ("claims", "seal"), text, shown)
+        parts = _parts(content["claims"], "claims", text, shown, dict)
+        wanted: dict[str, tuple[str, ...]] = {"claims": ("holds", "statement")}
+    elif stem == VALUES:
+        _require_keys(content, ("seal", "values"), text, shown)
+        parts = _parts(content["values"], "values", text, shown, dict)
+        wanted = {"values": ("tolerance", "value")}
+    elif "columns" in content or "rows" in content:
+        _require_keys(content, TABLE_KEYS, text, shown)
+        parts = _parts(content["columns"], "columns", text, shown, list)
+        wanted = {"columns": ("format", "name", "tolerance")}
+    else:
+        _require_keys(content, FIGURE_KEYS, text, shown)
+        parts = _parts(content["panels"], "panels", text, shown, list)
+        wanted = {"panels": PANEL_KEYS}
+    for part in parts:
+        _require_keys(part, next(iter(wanted.values())), text, shown, more=("wiring", "y_limits"))
+        for series in part.get("series", ()):
+            _require_keys(series, ("name", "rule", "tolerance", "x", "y"), text, shown, more=("rows", "seeds"))
+    _require_numbers(content, shown)
+
+
+PANEL_KEYS = ("guides", "kind", "series", "title", "x_label", "x_scale", "y_label", "y_scale")
+
+
+def _parts(group: Any, name: str, text: str, shown: str, kind: type[dict[Any, Any]] | type[list[Any]]) -> list[Any]:
+    if not isinstance(group, kind):
+        raise AlignlibError(f"{shown}, line {_line(text, name)}: {name!r} must be a {kind.__name__}.")
+    return list(group.values()) if isinstance(group, dict) else list(group)
+
+
+def _require_keys(part: Any, wanted: Sequence[str], text: str, shown: str, more: Sequence[str] = ()) -> None:
+    if not isinstance(part, dict):
+        raise AlignlibError(f"{shown}: {part!r} stands where an object with {', '.join(wanted)} is expected.")
+    for name in part:
+        if name not in (*wanted, *more):
+            place = f"{shown}, line {_line(text, name)}"
+            raise AlignlibError(f"{place}: unknown name {name!r}. Accepted: {', '.join((*wanted, *more))}.")
+    for name in wanted:
+        if name not in part:
+            after = next((_line(text, other) for other in part), 1)
+            raise AlignlibError(f"{shown}, line {after}: {name!r} is missing here.")
+
+
+def _require_numbers(content: JSON, shown: str) -> None:
+    """Refuse numbers that cannot be read as such: lists of unequal length, a text among them."""
+    if "claims" in content:
+        return
+    try:
+        for entry in content["values"].values() if "values" in content else [content]:
+            quantities(entry)
+    except (KeyError, TypeError, ValueError) as error:
+        raise AlignlibError(f"{shown}: its numbers cannot be read ({error}).") from None
+
+
+def _line(text: str, name: str) -> int:
+    match = re.search(rf'"{re.escape(name)}"\s*:', text)
+    return text.count("\n", 0, match.start()) + 1 if match else 1
+
+
+def _shown_path(root: Path, path: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+# ---------------------------------------------------------------- update on purpose
+
+
+def update(root: Path, profile: str, chapters: Sequence[Chapter] | None = None) -> list[Change]:
+    """Make what the executed chapters show the reference, and return what changed, file by file.
+
+    A file stays as it is while its numbers agree with the new ones (exactly reproducible numbers within their
+    tolerance, wall times in kind), so that an update on another machine changes nothing. Files of figures that
+    no longer exist are removed. Each file is written aside and renamed.
+
+    Raises
+    ------
+    AlignlibError
+        If a chapter has not been executed, is out of date or has a problem of its own; nothing is written then.
+    """
+    chosen = book_chapters.discover(root) if chapters is None else list(chapters)
+    stale = _stale(root, profile)
+    shown = {chapter: _executed(root, profile, chapter, stale) for chapter in chosen}
+    problems = [f"{chapter.name}: {p}" for chapter, what in shown.items() for p in what.problems]
+    if problems:
+        raise AlignlibError("the reference stays as it is:\n" + "\n".join(f"  {line}" for line in problems))
+    changes, texts, gone = [], dict[Path, str](), list[Path]()
+    for chapter, what in shown.items():
+        folder = expected_folder(root, profile, chapter.name)
+        documents = _documents(what)
+        for name, now in documents.items():
+            path = folder / f"{name}.json"
+            change = _change(root, path, now, what)
+            changes.append(change)
+            if change.what != "kept":
+                texts[path] = reference_text(now)
+        gone += [p for p in sorted(folder.glob("*")) if p.suffix != ".json" or p.stem not in documents]
+    if chapters is None:
+        gone += _files_of_no_chapter(root / FOLDER / profile, chosen)
+    for path, text in texts.items():
+        write_file(path, text)
+    for path in gone:
+        path.unlink()
+        changes.append(Change(path.parent.name, path.name, "removed"))
+    _remove_empty_folders(root / FOLDER / profile)
+    return changes
+
+
+def _change(root: Path, path: Path, now: JSON, shown: Shown) -> Change:
+    chapter, file = path.parent.name, path.name
+    rounded_now = rounded(now)
+    if not path.exists():
+        return Change(chapter, file, "new")
+    try:
+        old, edited = read_reference(root, path)
+    except AlignlibError as error:
+        return Change(chapter, file, "changed", (Deviation(path.stem, problem=str(error)),))
+    rest = {name: value for name, value in old.items() if name != "seal"}
+    if rest == rounded_now and not edited:
+        return Change(chapter, file, "kept")
+    deviations = tuple(_compare_documents(old, now, shown))
+    repeats = "spread" not in {quantity.tolerance.kind for quantity in _all_quantities(now)}
+    if repeats and not edited and all(deviation.ok for deviation in deviations):
+        return Change(chapter, file, "kept")
+    return Change(chapter, file, "changed", (*edited, *deviations))
+
+
+def _all_quantities(document: JSON) -> list[Any]:
+    if "claims" in document:
+        return []
+    if "values" in document:
+        return [quantity for entry in document["values"].values() for quantity in quantities(entry)]
+    return quantities(document)
+
+
+def _files_of_no_chapter(folder: Path, chapters: Sequence[Chapter]) -> list[Path]:
+    names = {chapter.name for chapter in chapters}
+    others = [path for path in folder.glob("*") if path.name not in names] if folder.is_dir() else []
+    return sorted(file for path in others for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
+
+
+def _remove_empty_folders(folder: Path) -> None:
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+
+
+# ---------------------------------------------------------------- writing
+
+
+def reference_text(document: JSON) -> str:
+    """Return a document as it is stored: sorted names, rounded numbers, a short array a line, its seal last."""
+    content = rounded(document)
+    lines = _lines({**content, "seal": seal(content)}, "")
+    return "\n".join(lines) + "\n"
+
+
+def rounded(document: JSON) -> JSON:
+    """Return the document with its numbers rounded to the digits that their tolerance deserves."""
+    if "claims" in document:
+        return document
+    if "values" in document:
+        entries = {name: _round_entry(entry, ("value",)) for name, entry in document["values"].items()}
+        return {"values": entries}
+    if "columns" in document:
+        kinds = [column["tolerance"] for column in document["columns"]]
+        rows = [[_round(cell, t) for cell, t in zip(row, kinds, strict=True)] for row in document["rows"]]
+        return {**document, "rows": rows}
+    return {**document, "panels": [_round_panel(panel) for panel in document["panels"]]}
+
+
+def _round_panel(panel: JSON) -> JSON:
+    kept = {name: value for name, value in panel.items() if name != "y_limits"}  # drawing only, never compared
+    return {**kept, "series": [_round_entry(series, ("x", "y")) for series in panel["series"]]}
+
+
+def _round_entry(entry: JSON, names: Sequence[str]) -> JSON:
+    return {**entry, **{name: _round(entry[name], entry["tolerance"]) for name in names}}
+
+
+def _round(value: Any, tolerance: Mapping[str, Any]) -> Any:
+    if isinstance(value, list):
+        return [_round(entry, tolerance) for entry in value]
+    if isinstance(value, dict):
+        return {name: _round(entry, tolerance) for name, entry in value.items()}
+    if not isinstance(value, float):
+        return value
+    digits = DIGITS[tolerance["kind"]]
+    if tolerance["kind"] == "exact":  # a stricter tolerance needs more digits than the usual ones
+        digits = min(17, max(digits, math.ceil(-math.log10(tolerance["rtol"] or 1e-17)) + 2))
+    return float(f"{value:.{digits}g}")
+
+
+def _lines(value: Any, indent: str) -> list[str]:
+    """Return JSON with one name a line and every list of plain values in as few lines as it needs."""
+    if isinstance(value, dict) and value and not _short(value):
+        body = [_named(name, value[name], indent + " ") for name in sorted(value)]
+        return ["{", *_comma_separated(body), indent + "}"]
+    if isinstance(value, list) and any(isinstance(entry, list | dict) for entry in value):
+        body = [_indented(_lines(entry, indent + " "), indent + " ") for entry in value]
+        return ["[", *_comma_separated(body), indent + "]"]
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    if isinstance(value, list) and len(text) + len(indent) > LINE_WIDTH:
+        wrapped = textwrap.wrap(text, LINE_WIDTH, break_long_words=False, break_on_hyphens=False)
+        plain = all(not isinstance(entry, str) for entry in value)  # breaking inside a text would change it
+        return [wrapped[0], *(f"{indent} {line}" for line in wrapped[1:])] if plain else [text]
+    return [text]
+
+
+def _named(name: str, value: Any, indent: str) -> list[str]:
+    first, *rest = _lines(value, indent)
+    return [f"{indent}{json.dumps(name, ensure_ascii=False)}: {first}", *rest]
+
+
+def _indented(lines: list[str], indent: str) -> list[str]:
+    return [indent + lines[0], *lines[1:]]
+
+
+def _comma_separated(entries: list[list[str]]) -> list[str]:
+    return [
+        line + ("," if number < len(entries) - 1 and place == len(entry) - 1 else "")
+        for number, entry in enumerate(entries)
+        for place, line in enumerate(entry)
+    ]
+
+
+def _short(value: Mapping[str, Any]) -> bool:
+    """Whether an object reads best on one line: few plain entries, such as a tolerance."""
+    plain = not any(isinstance(entry, list | dict) for entry in value.values())
+    return plain and len(value) <= 3 and len(json.dumps(value)) < LINE_WIDTH // 2
+
+
+def describe(changes: Sequence[Change]) -> str:
+    """Return the changes of an update as a table, and what became of each file in one sentence."""
+    from tabulate import tabulate
+
+    rows = [
+        [change.chapter, deviation.figure, deviation.series, *_old_and_new(deviation)]
+        for change in changes
+        for deviation in change.deviations
+        if change.what == "changed" and (deviation.problem or deviation.largest > 0)
+    ]
+    table = tabulate(rows, ["chapter", "figure", "series", "largest change", "at"], disable_numparse=True)
+    files = [f"  {change.what}: {change.chapter}/{change.file}" for change in changes if change.what != "kept"]
+    kept = sum(change.what == "kept" for change in changes)
+    counted = f"{len(files)} files of the reference written or removed, {kept} kept as they were."
+    return "\n".join([*([table, ""] if rows else []), *files, counted])
+
+
+def _old_and_new(deviation: Deviation) -> tuple[str, str]:
+    if deviation.problem:
+        return deviation.problem, ""
+    return f"{deviation.reference:.6g} → {deviation.measured:.6g}", deviation.where
