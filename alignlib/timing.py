@@ -36,7 +36,7 @@ def interleaved(
     seconds = {name: np.empty(repeats) for name in functions}
     _round(functions, calls, clock)
     for repeat in range(repeats):
-        order = list(functions) if repeat % 2 == 0 else list(reversed(functions))
+        order = list(functions) if repeat % 2 == 0 else list(functions)[::-1]
         for name, taken in _round({name: functions[name] for name in order}, calls, clock).items():
             seconds[name][repeat] = taken
     return seconds

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import alignlib as al
+from alignlib.gradient_check import finite_differences, flat
 from alignlib.rules import RULES, Backprop, DirectFeedbackAlignment, FeedbackAlignment, IndirectFeedbackAlignment
 
 SIZES = [5, 7, 6, 4, 3]
@@ -32,27 +33,13 @@ def assert_same_gradients(ours, theirs, **tolerance):
         np.testing.assert_allclose(db, db2, **({"rtol": 1e-12, "atol": 1e-15} | tolerance))
 
 
-def finite_differences(net, x, y, step=1e-6):
-    """The gradient of the mean loss by central differences, as one flat array."""
-    gradient = np.empty_like(net.parameters)
-    for i in range(net.parameters.size):
-        kept = net.parameters[i]
-        net.parameters[i] = kept + step
-        above = net.mean_loss(x, y)
-        net.parameters[i] = kept - step
-        below = net.mean_loss(x, y)
-        net.parameters[i] = kept
-        gradient[i] = (above - below) / (2 * step)
-    return gradient
-
-
 @pytest.mark.parametrize("output", OUTPUTS)
 @pytest.mark.parametrize("hidden", HIDDEN)
 def test_backprop_is_the_gradient(hidden, output):
     net = make(hidden=hidden, output=output)
     x, y = batch(net)
-    flat = np.concatenate([np.concatenate([dW.ravel(), db]) for dW, db in Backprop(net).gradients(net, x, y)])
-    np.testing.assert_allclose(flat, finite_differences(net, x, y), rtol=1e-6, atol=1e-8)
+    gradient = flat(Backprop(net).gradients(net, x, y))
+    np.testing.assert_allclose(gradient, finite_differences(net, x, y, step=1e-6), rtol=1e-6, atol=1e-8)
 
 
 def hand_computed():

@@ -1,52 +1,60 @@
+"""Timing is tested with a clock that the test turns: no wall time is asserted."""
+
 import numpy as np
 import pytest
 
 import alignlib as al
-from alignlib import timing
-from alignlib.experiments import prepare
-
-BASE = al.Experiment(hidden=(6, 5), batch_size=8)
+from alignlib.timing import interleaved
 
 
-def measured(names=("bp", "dfa", "shallow"), **options):
-    options = {"rounds": 3, "steps": 2, **options}
-    return timing.step_times(al.grid(BASE, rule=names), **options)
+class Clock:
+    """Stands still but for what the functions under test let pass."""
+
+    def __init__(self):
+        self.now = 0.0
+        self.calls = []
+
+    def __call__(self):
+        return self.now
+
+    def task(self, name, *durations):
+        """Return a function that takes the durations in turn, the last one for ever after."""
+        left = list(durations)
+
+        def run():
+            self.calls.append(name)
+            self.now += left.pop(0) if len(left) > 1 else left[0]
+
+        return run
 
 
-def test_each_experiment_gets_every_part_of_every_round_in_its_order():
-    times = measured()
-    assert [t.experiment.rule for t in times] == ["bp", "dfa", "shallow"]
-    for t in times:
-        assert tuple(t.parts) == timing.PARTS
-        assert all(seconds.shape == (3,) for seconds in t.parts.values())
-        np.testing.assert_allclose(t.total, sum(t.parts.values()))
-        assert sum(t.shares.values()) == pytest.approx(1.0)
+def test_it_gives_each_functions_seconds_without_the_first_round():
+    clock = Clock()
+    seconds = interleaved({"a": clock.task("a", 50.0, 1.0, 2.0), "b": clock.task("b", 3.0)}, 2, clock=clock)
+    assert list(seconds) == ["a", "b"]
+    np.testing.assert_array_equal(seconds["a"], [1.0, 2.0])
+    np.testing.assert_array_equal(seconds["b"], [3.0, 3.0])
 
 
-def test_a_part_that_a_rule_does_not_have_takes_no_time():
-    bp, _, shallow = measured()
-    assert np.all(shallow.parts["f′"] == 0.0)
-    assert all(np.all(seconds > 0) for seconds in bp.parts.values())
+def test_the_order_turns_round_from_repeat_to_repeat():
+    clock = Clock()
+    interleaved({name: clock.task(name, 1.0) for name in "abc"}, 3, clock=clock)
+    assert "".join(clock.calls) == "abc" + "abc" + "cba" + "abc"
 
 
-def test_a_step_is_as_long_as_itself():
-    bp = measured()[0]
-    np.testing.assert_array_equal(bp.ratio_to(bp), np.ones(3))
+def test_several_calls_are_averaged():
+    clock = Clock()
+    seconds = interleaved({"a": clock.task("a", 9.0, 9.0, 1.0, 3.0)}, 1, calls=2, clock=clock)
+    np.testing.assert_array_equal(seconds["a"], [2.0])
 
 
-def test_the_stopwatch_changes_nothing_of_the_step():
-    bench = timing._Bench(BASE)
-    bench.time(3)
-    data, network, rule = prepare(BASE)
-    flat = np.zeros_like(network.parameters)
-    optimizer = al.optimizers.make("rmsprop", network.parameters, BASE.learning_rate)
-    for _ in range(3):
-        rule.learn(network, data.x_train[:8], data.y_train[:8], network.views(flat))
-        optimizer.step(network.parameters, flat)
-    np.testing.assert_array_equal(bench.network.parameters, network.parameters)
+@pytest.mark.parametrize(("names", "repeats", "calls"), [("", 1, 1), ("a", 0, 1), ("a", 1, 0)])
+def test_nothing_to_time_is_refused(names, repeats, calls):
+    with pytest.raises(al.InvalidValue, match="timing needs"):
+        interleaved(dict.fromkeys(names, lambda: None), repeats, calls=calls)
 
 
-@pytest.mark.parametrize("options", [{"rounds": 0}, {"steps": 0}])
-def test_nothing_cannot_be_timed(options):
-    with pytest.raises(al.InvalidValue, match="at least 1"):
-        measured(**options)
+def test_with_the_real_clock_times_are_finite_and_not_negative():
+    (seconds,) = interleaved({"nothing": lambda: None}, 3).values()
+    assert seconds.shape == (3,)
+    assert np.all(seconds >= 0)
