@@ -27,7 +27,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class ShownFigure:
-    """One figure as a chapter shows it; `svg` is empty and `png` is empty for a table."""
+    """One figure as a chapter shows it."""
 
     id: str
     caption: str
@@ -55,6 +55,11 @@ class ShownChapter:
     def number(self) -> int:
         """The chapter's number, taken from its file name."""
         return int(self.name[:2])
+
+    @property
+    def spoken(self) -> str:
+        """Number and title."""
+        return f"{self.number}. {self.title}"
 
 
 def read_chapter(path: Path) -> ShownChapter:
@@ -110,15 +115,12 @@ def _title(notebook: Json, otherwise: str) -> str:
 
 def figure_files(figure: ShownFigure) -> dict[str, bytes]:
     """Return the files that one figure is published as: suffix -> content."""
-    files = {
-        "json": (json.dumps(figure.data, indent=1, ensure_ascii=False) + "\n").encode(),
+    return {
+        "svg": figure.svg.encode(),
+        "png": figure.png,
         "csv": Figure.from_json(figure.data).to_csv().encode(),
+        "json": (json.dumps(figure.data, indent=1, ensure_ascii=False) + "\n").encode(),
     }
-    if figure.svg:
-        files["svg"] = figure.svg.encode()
-    if figure.png:
-        files["png"] = figure.png
-    return files
 
 
 def table_csv(table: Json) -> str:
@@ -145,7 +147,7 @@ def gallery(chapters: Sequence[ShownChapter], profile: str) -> str:
     for chapter in chapters:
         if chapter.figures:
             lines += [
-                f"## {chapter.title}",
+                f"## {chapter.spoken}",
                 "",
                 "::::{grid} 1 2 2 3",
                 ":gutter: 3",
@@ -215,11 +217,12 @@ def claims_page(chapters: Sequence[ShownChapter]) -> str:
     ]
     for chapter in chapters:
         if chapter.claims:
-            lines += [f"## [{chapter.title}](chapters/{chapter.name})", ""]
+            lines += [f"## [{chapter.spoken}](chapters/{chapter.name})", ""]
             for claim in chapter.claims:
                 place = f"chapters/{chapter.name}.html#claim-{claim['id']}"
-                lines += ["```{raw} html", Claim.from_json(claim).to_html()]
-                lines += [f'<p class="claim-place"><a href="{place}">in the chapter</a></p>', "```", ""]
+                badge = Claim.from_json(claim).to_html().removesuffix("</div>")
+                badge += f'<a class="claim-place" href="{place}">in the chapter</a></div>'
+                lines += ["```{raw} html", badge, "```", ""]
     return "\n".join(lines)
 
 
@@ -255,7 +258,7 @@ def _status_row(chapter: ShownChapter, entry: Json) -> tuple[object, ...]:
     seconds = entry.get("seconds")
     held = sum(bool(claim["holds"]) for claim in chapter.claims)
     return (
-        f"[{chapter.number} {chapter.title}](chapters/{chapter.name})",
+        f"[{chapter.spoken}](chapters/{chapter.name})",
         "–" if seconds is None else f"{float(seconds):.0f}",
         len(chapter.figures),
         len(chapter.tables),
@@ -267,7 +270,7 @@ def _parameters(chapters: Sequence[ShownChapter], known: Mapping[str, Json]) -> 
     for chapter in chapters:
         parameters: Mapping[str, object] = known.get(chapter.name, {}).get("parameters", {})
         if parameters:
-            yield f"### {chapter.number} {chapter.title}"
+            yield f"### {chapter.spoken}"
             yield ""
             rows = [(f"`{name}`", f"`{value!r}`") for name, value in parameters.items()]
             yield from _table(("Parameter", "Value"), rows)

@@ -22,13 +22,14 @@ from typing import Any
 import yaml
 
 from alignlib.book import pages
+from alignlib.book.figure import Figure
 from alignlib.book.sitecheck import SiteFindings, check_site
 from alignlib.errors import AlignlibError
 
 #: What the table of contents may list without a file in the repository: made from the executed chapters.
 GENERATED = ("figures", "claims", "status")
 #: A new version of one of these draws another site from the same sources.
-RENDERERS = ("jupyter-book", "sphinx", "myst-nb", "myst-parser", "sphinx-book-theme", "sphinx-design")
+RENDERERS = ("jupyter-book", "sphinx", "myst-nb", "myst-parser", "sphinx-book-theme", "sphinx-design", "matplotlib")
 STAMP = "site.json"
 
 
@@ -73,7 +74,7 @@ def build_site(root: Path, profile: str) -> SiteReport:
     stamp = _stamp(final)
     rebuilt = stamp.get("digest") != digest
     if rebuilt:
-        _stage(content, home / "staging")
+        _stage(content | _cover(), home / "staging")
         built = _render(home)
         findings = check_site(built, _machine_paths(root))
         _refuse(findings, profile)
@@ -139,7 +140,7 @@ def _content(root: Path, profile: str, chapters: list[pages.ShownChapter]) -> Co
                 content[f"exports/figures/{figure.id}.{kind}"] = data
         for table in chapter.tables:
             content[f"exports/figures/{table['id']}.csv"] = pages.table_csv(table).encode()
-    content.setdefault("exports/figures/index.json", _figure_index(chapters))
+    content["exports/figures/index.json"] = _figure_index(chapters)
     return content
 
 
@@ -163,6 +164,19 @@ def _figure_index(chapters: list[pages.ShownChapter]) -> bytes:
         for figure in chapter.figures
     }
     return (json.dumps(index, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _cover() -> Content:
+    """Draw the pictures of the first page, the wiring of the four rules asked from the rules themselves."""
+    from alignlib.book.wirings import wirings
+
+    names = ("bp", "fa", "dfa", "ifa")
+    alt = "The way of the output error to the hidden layers."
+    content: Content = {}
+    for name, panel in zip(names, wirings(names), strict=True):
+        drawing = Figure(f"wiring-{name}", "index", [panel], alt).svg()
+        content[f"exports/figures/wiring-{name}.svg"] = drawing.encode()
+    return content
 
 
 def _manifest(root: Path, profile: str) -> dict[str, Any]:
