@@ -69,6 +69,54 @@ def update_expected(profile: str, chapters: tuple[str, ...]) -> None:
     click.echo(reference.describe(changes))
 
 
+@commands.command("run", add_help_option=False)
+@click.argument("chapter", required=False)
+@click.option("-p", "given", nargs=2, multiple=True, metavar="NAME VALUE", help="A parameter; may be repeated.")
+@_profile
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the run  [default: runs/NN-name]")
+@click.option("-h", "--help", "wants_help", is_flag=True, help="Show this, or the parameters of CHAPTER.")
+@click.pass_context
+def run_chapter(
+    context: click.Context,
+    chapter: str | None,
+    given: tuple[tuple[str, str], ...],
+    profile: str,
+    out: Path | None,
+    wants_help: bool,
+) -> None:
+    """Execute one CHAPTER with your parameters and compare it with the book's.
+
+    `alignlib run CHAPTER --help` lists the parameters. Lists are written 0,1,2.
+    """
+    if wants_help and chapter is None:
+        click.echo(context.get_help())
+        return
+    if chapter is None:
+        raise click.UsageError("name a chapter; `alignlib list` lists them.", context)
+    from alignlib.book import rerun
+
+    root = find_root(Path(chapter).parent if chapter.endswith(".ipynb") else None)
+    chosen = book_chapters.resolve(root, chapter)
+    settings = book_chapters.profile_values(root, profile).get(chosen.name, {})
+    if wants_help:
+        click.echo(f"{chosen.name}, profile {profile}\n\n{rerun.describe_parameters(chosen, settings)}\n")
+        click.echo(f"alignlib run {chosen.number} -p NAME VALUE [-p NAME VALUE]... [--out FOLDER]")
+        return
+    values = book_chapters.parse(chosen, given)
+    report = rerun.rerun(root, chosen, values, profile=profile, out=out, say=click.echo)
+    click.echo(f"\n{report}\n\n{report.seconds:.0f} s. Notebook, figures and comparison.md: {report.folder}")
+
+
+@commands.command("cite")
+@click.argument("figure")
+@click.option("--profile", help="The profile whose figure is meant  [default: the one built last]")
+def cite_figure(figure: str, profile: str | None) -> None:
+    """Print how to cite FIGURE, where it stands, and how to make it again."""
+    from alignlib.book.cite import cite
+
+    click.echo(cite(find_root(), figure, profile))
+
+
 @commands.command("list")
 def list_chapters() -> None:
     """List the chapters."""

@@ -43,6 +43,7 @@ class Quantity:
 
     values: shape (n,), or (rows, n) where ``rows`` names the rows. x names the last axis.
     over_seeds: whether the rows are seeds. allowed: what ``spread`` may be off by, where that is known otherwise.
+    auxiliary: belongs to another quantity, such as its x.
     """
 
     name: str
@@ -52,15 +53,26 @@ class Quantity:
     rows: Sequence[Any] = ()
     over_seeds: bool = False
     allowed: Array | None = None
+    auxiliary: bool = False
+
+    @property
+    def typical(self) -> Array:
+        """The numbers that stand for it: the median over the seeds, or the numbers themselves."""
+        return _median(self.values) if self.over_seeds and self.values.ndim == 2 else self.values
 
     def place(self, index: Sequence[int]) -> str:
-        """Return in words where the entry at ``index`` stands."""
-        last = self.x[index[-1]] if index and index[-1] < len(self.x) else (index[-1] + 1 if index else "")
-        words = [f"x = {_number(last)}" if isinstance(last, int | float) else str(last)] if index else []
+        """Return in words where the entry at ``index`` stands; nothing where it is the only one."""
+        words = [self._along_x(index[-1])] if self.values.size > 1 else []
         if len(index) == 2:
             row = self.rows[index[0]] if index[0] < len(self.rows) else index[0] + 1
-            words.append(f"seed {row}" if self.over_seeds else str(row))
+            words.append(f"seed {row}" if self.over_seeds else f"row {row}")
         return ", ".join(words)
+
+    def _along_x(self, index: int) -> str:
+        if index >= len(self.x):
+            return f"column {index + 1}"
+        at = self.x[index]
+        return f"x = {_number(at)}" if isinstance(at, int | float) else str(at)
 
 
 @dataclass(frozen=True)
@@ -197,9 +209,8 @@ def _names(entries: list[Any]) -> list[str] | None:
 
 def _measured(figure: str, old: Quantity, new: Quantity) -> Deviation:
     spread = old.tolerance.kind == "spread"
-    over_seeds = spread and old.over_seeds and old.values.ndim == 2
-    reference = _median(old.values) if over_seeds else old.values
-    measured = _median(new.values) if over_seeds else new.values
+    over_seeds = spread and old.over_seeds
+    reference, measured = (old.typical, new.typical) if over_seeds else (old.values, new.values)
     allowed = _spread_allowed(old, reference) if spread else _exact_allowed(old)
     distance = np.nan_to_num(np.abs(measured - reference), nan=0.0)
     fraction = np.divide(distance, allowed, out=np.where(distance > 0, np.inf, 0.0), where=np.nan_to_num(allowed) > 0)
@@ -271,7 +282,7 @@ def _of_panel(panel: JSON, name: str) -> Iterable[Quantity]:
         label = guide["label"] or f"{guide['axis']} {guide_number}"
         # a guide drawn at a measured number moves with what was measured
         tolerance = EXACT if kinds <= {"exact"} else Tolerance("spread")
-        yield Quantity(f"{prefix}guide {label}", _array(guide["value"]), tolerance)
+        yield Quantity(f"{prefix}guide {label}", _array(guide["value"]), tolerance, auxiliary=True)
 
 
 def _of_series(series: JSON, prefix: str, image: bool) -> Iterable[Quantity]:
@@ -282,7 +293,7 @@ def _of_series(series: JSON, prefix: str, image: bool) -> Iterable[Quantity]:
     yield Quantity(prefix + series["name"], y, tolerance, x, rows, over_seeds=y.ndim == 2 and not image)
     if x and not any(isinstance(value, str) for value in x):
         along = tolerance if tolerance.kind == "free" else EXACT
-        yield Quantity(f"{prefix}{series['name']} (x)", _array(x), along, x)
+        yield Quantity(f"{prefix}{series['name']} (x)", _array(x), along, x, auxiliary=True)
 
 
 def _of_column(table: JSON, number: int, column: JSON) -> Iterable[Quantity]:
@@ -303,7 +314,7 @@ def _of_cells(name: str, cells: Sequence[Any], tolerance: Tolerance, rows: Seque
         allowed = np.where(np.isnan(deviations), share, STANDARD_DEVIATIONS * np.array(deviations))
     yield Quantity(name, _array(numbers), tolerance, rows, allowed=allowed)
     if allowed is not None and tolerance.kind == "exact":
-        yield Quantity(f"{name} (standard deviation)", _array(deviations), tolerance, rows)
+        yield Quantity(f"{name} (standard deviation)", _array(deviations), tolerance, rows, auxiliary=True)
 
 
 def _panel_form(panel: JSON) -> JSON:
