@@ -15,27 +15,53 @@ from alignlib.errors import choose
 class Activation:
     """An elementwise nonlinearity.
 
-    ``function(a)`` gives the activity h = f(a); ``derivative(a, h)`` gives f′(a), and may use whichever of the
-    two is cheaper.
+    ``function(a, out=None)`` gives the activity h = f(a); ``derivative(a, h, out=None)`` gives f′(a), and may use
+    whichever of a and h is cheaper. As in NumPy, ``out`` is where the result may be put; use what is returned.
     """
 
     name: str
-    function: Callable[[Array], Array]
-    derivative: Callable[[Array, Array], Array]
+    function: Callable[..., Array]
+    derivative: Callable[..., Array]
 
 
-def logistic(a: Array) -> Array:
-    """Return 1 / (1 + exp(−a)) without overflow, in the dtype of ``a``."""
-    return 0.5 * (1.0 + np.tanh(0.5 * a))
+def logistic(a: Array, out: Array | None = None) -> Array:
+    """Return 1 / (1 + exp(−a)), written with tanh so that nothing overflows, in the dtype of ``a``."""
+    out = np.multiply(a, 0.5, out=out)
+    np.tanh(out, out=out)
+    out += 1.0
+    out *= 0.5
+    return out
+
+
+def _tanh_derivative(a: Array, h: Array, out: Array | None = None) -> Array:
+    out = np.multiply(h, h, out=out)
+    np.subtract(1.0, out, out=out)
+    return out
+
+
+def _logistic_derivative(a: Array, h: Array, out: Array | None = None) -> Array:
+    out = np.subtract(1.0, h, out=out)
+    out *= h
+    return out
+
+
+def _relu_derivative(a: Array, h: Array, out: Array | None = None) -> Array:
+    return np.greater(a, 0.0, out=np.empty_like(a) if out is None else out)
+
+
+def _one(a: Array, h: Array, out: Array | None = None) -> Array:
+    out = np.empty_like(a) if out is None else out
+    out.fill(1.0)
+    return out
 
 
 ACTIVATIONS = {
     activation.name: activation
     for activation in (
-        Activation("tanh", np.tanh, lambda a, h: 1.0 - h * h),
-        Activation("logistic", logistic, lambda a, h: h * (1.0 - h)),
-        Activation("relu", lambda a: np.maximum(a, 0.0), lambda a, h: (a > 0).astype(a.dtype)),
-        Activation("linear", lambda a: a, lambda a, h: np.ones_like(a)),
+        Activation("tanh", np.tanh, _tanh_derivative),
+        Activation("logistic", logistic, _logistic_derivative),
+        Activation("relu", lambda a, out=None: np.maximum(a, 0.0, out=out), _relu_derivative),
+        Activation("linear", lambda a, out=None: a, _one),
     )
 }
 

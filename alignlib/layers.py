@@ -28,14 +28,20 @@ class Dense:
         """Number of units."""
         return int(self.weight.shape[0])
 
-    def pre_activation(self, h: Array) -> Array:
-        """Return a = h Wᵀ + b for a batch h (batch, n_in), shape (batch, n_out)."""
-        a: Array = h @ self.weight.T
+    def pre_activation(self, h: Array, out: Array | None = None) -> Array:
+        """Return a = h Wᵀ + b for a batch h (batch, n_in), shape (batch, n_out), in ``out`` if given."""
+        a: Array = np.matmul(h, self.weight.T, out=out)
         a += self.bias
         return a
 
-    def gradient(self, delta: Array, h: Array, weight_out: Array, bias_out: Array) -> None:
-        """Write ∂W = δᵀ h / batch and ∂b = mean of δ, for δ (batch, n_out) and the layer's input h (batch, n_in)."""
-        np.matmul(delta.T, h, out=weight_out)
-        weight_out /= len(delta)
-        np.mean(delta, axis=0, out=bias_out)
+    def gradient(
+        self, delta: Array, h: Array, weight_out: Array, bias_out: Array, scratch: Array | None = None
+    ) -> None:
+        """Write ∂W = δᵀ h / batch and ∂b = mean of δ, for δ (batch, n_out) and the layer's input h (batch, n_in).
+
+        ``scratch``, of the shape of δ, saves an allocation.
+        """
+        # dividing δ is cheaper than dividing ∂W: it has as many rows as the batch, not as the layer has inputs
+        scaled = np.multiply(delta, 1.0 / len(delta), out=scratch)
+        np.matmul(scaled.T, h, out=weight_out)
+        np.add.reduce(scaled, axis=0, out=bias_out)

@@ -20,19 +20,18 @@ from alignlib.errors import choose
 class Loss:
     """An output function and its loss.
 
-    ``predict(a)`` maps pre-activations (batch, n_out) to ŷ of the same shape.
+    ``predict(a, out=None)`` maps pre-activations (batch, n_out) to ŷ of the same shape; use what is returned.
     ``values(a, y)`` gives the loss of each example, shape (batch,), in nats (squared error: units of y squared).
     """
 
     name: str
     title: str
-    predict: Callable[[Array], Array]
+    predict: Callable[..., Array]
     values: Callable[[Array, Array], Array]
 
-    def error(self, prediction: Array, y: Array) -> Array:
+    def error(self, prediction: Array, y: Array, out: Array | None = None) -> Array:
         """Return e = ŷ − y, shape (batch, n_out): the gradient of each example's loss at the output."""
-        difference: Array = prediction - y
-        return difference
+        return np.subtract(prediction, y, out=out)
 
 
 def _binary_cross_entropy(a: Array, y: Array) -> Array:
@@ -54,13 +53,13 @@ LOSSES = {
         Loss(
             "softmax",
             "softmax output, cross-entropy",
-            lambda a: np.exp(_log_softmax(a)),
+            lambda a, out=None: np.exp(_log_softmax(a), out=out),
             lambda a, y: -np.sum(y * _log_softmax(a), axis=1),
         ),
         Loss(
             "linear",
             "linear output, half the squared error",
-            lambda a: a,
+            lambda a, out=None: a,
             lambda a, y: 0.5 * np.sum((a - y) ** 2, axis=1),
         ),
     )

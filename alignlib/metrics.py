@@ -48,7 +48,11 @@ def error_rate(output: Array, y: Array) -> float:
 
 
 def normalised_squared_error(output: Array, y: Array) -> float:
-    """Return Σ‖ŷ − y‖² / Σ‖y − mean y‖²: 0 is perfect, 1 is what always answering the mean gives."""
+    """Return Σ‖ŷ − y‖² / Σ‖y − mean y‖²: 0 is perfect, 1 is what always answering the mean gives.
+
+    NaN if all rows of y are equal, as a single row is.
+    """
     residual = np.asarray(output, np.float64) - y
     spread = y - np.mean(y, axis=0, dtype=np.float64)
-    return float(np.sum(residual**2) / np.sum(spread**2))
+    total = float(np.sum(spread**2))
+    return float(np.sum(residual**2)) / total if total else float("nan")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 
@@ -45,24 +45,49 @@ class Parameters(Sequence[Array]):
         return repr(self._arrays)
 
 
+class Buffers:
+    """Arrays of one batch size that the training loop uses again at every step, so that a step allocates none.
+
+    Lists hold one array of shape (batch, layer width) a layer.
+    """
+
+    def __init__(self, widths: Sequence[int], batch: int, dtype: np.dtype[Any]):
+        def one_a_layer() -> list[Array]:
+            return [np.empty((batch, width), dtype) for width in widths]
+
+        self.pre_activations, self.activities, self.arrived = one_a_layer(), one_a_layer(), one_a_layer()
+        self.slopes, self.scaled = one_a_layer(), one_a_layer()
+        self.error = np.empty((batch, widths[-1]), dtype)
+
+
 @dataclass(frozen=True)
 class Trace:
     """What one forward pass leaves behind: all that a learning rule may read of the activity.
 
     ``inputs[l]`` (batch, n_in) entered layer l, so ``inputs[0]`` is x and ``inputs[l + 1]`` is the activity of l.
     ``pre_activations[l]`` (batch, n_out) are its a; ``output`` is ŷ (batch, n_out).
+    With ``buffers``, every signal computed for a layer takes the place of the one before.
     """
 
     inputs: list[Array]
     pre_activations: list[Array]
     output: Array
+    buffers: Buffers | None = None
+
+    def carry(self, layer: Dense, matrix: Array, signal: Array) -> Array:
+        """Return (matrix signal) ⊙ f′(a) at a hidden layer: how every rule brings a signal to it.
+
+        ``signal`` (batch, units that send), ``matrix`` (units that receive, units that send); the result has shape
+        (batch, layer.width).
+        """
+        arrived = self.buffers.arrived[layer.index] if self.buffers else None
+        return self.through(layer, np.matmul(signal, matrix.T, out=arrived))
 
     def through(self, layer: Dense, signal: Array) -> Array:
-        """Return signal ⊙ f′(a) at a hidden layer: every rule's last step, shape (batch, layer.width)."""
-        h = self.inputs[layer.index + 1]
-        slope = layer.activation.derivative(self.pre_activations[layer.index], h)
-        result: Array = np.multiply(signal, slope, out=slope)
-        return result
+        """Return signal ⊙ f′(a) at a hidden layer, for a signal that is there already, shape (batch, layer.width)."""
+        a, h = self.pre_activations[layer.index], self.inputs[layer.index + 1]
+        slope = layer.activation.derivative(a, h, self.buffers.slopes[layer.index] if self.buffers else None)
+        return np.multiply(signal, slope, out=slope)
 
 
 class MLP:
@@ -134,8 +159,12 @@ class MLP:
         """The hidden layers, the one next to the input first."""
         return self.layers[:-1]
 
-    def trace(self, x: Array) -> Trace:
-        """Run forward on a batch x (batch, n_in) and keep what the rules need.
+    def buffers(self, batch: int) -> Buffers:
+        """Return the arrays that :meth:`trace` can work in for a batch of this size."""
+        return Buffers(self.sizes[1:], batch, self.dtype)
+
+    def trace(self, x: Array, buffers: Buffers | None = None) -> Trace:
+        """Run forward on a batch x (batch, n_in) and keep what the rules need, in ``buffers`` if given.
 
         Raises
         ------
@@ -148,9 +177,11 @@ class MLP:
         inputs, pre_activations = [], []
         for layer in self.layers:
             inputs.append(h)
-            pre_activations.append(layer.pre_activation(h))
-            h = layer.activation.function(pre_activations[-1])
-        return Trace(inputs, pre_activations, self.loss.predict(h))
+            a = layer.pre_activation(h, buffers.pre_activations[layer.index] if buffers else None)
+            pre_activations.append(a)
+            out = buffers.activities[layer.index] if buffers else None
+            h = self.loss.predict(a, out) if layer is self.layers[-1] else layer.activation.function(a, out)
+        return Trace(inputs, pre_activations, h, buffers)
 
     def predict(self, x: Array) -> Array:
         """Return ŷ (batch, n_out) for x (batch, n_in)."""
@@ -166,7 +197,7 @@ class MLP:
         """
         if np.shape(y) != trace.output.shape:
             raise InvalidValue(f"y has shape {np.shape(y)}; the output has shape {trace.output.shape}.")
-        return self.loss.error(trace.output, np.asarray(y, self.dtype))
+        return self.loss.error(trace.output, np.asarray(y, self.dtype), trace.buffers.error if trace.buffers else None)
 
     def mean_loss(self, x: Array, y: Array) -> float:
         """Return the loss, mean over the batch."""

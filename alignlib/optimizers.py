@@ -5,6 +5,7 @@ Each holds its state for one flat array of parameters (see :class:`alignlib.netw
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -20,24 +21,40 @@ class Optimizer(Protocol):
         """Update ``parameters`` in place; ``gradient`` may be overwritten."""
 
 
+#: Numbers updated at once: the blocks of all arrays involved stay in the cache while an update makes its passes.
+BLOCK = 1 << 14
+
+
+def _blocks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
+    """Yield (block of the first, block of the second, …) of equal flat arrays."""
+    for start in range(0, arrays[0].size, BLOCK):
+        yield tuple(array[start : start + BLOCK] for array in arrays)
+
+
 class SGD:
     """p ← p − η g; with momentum μ: v ← μ v + g, p ← p − η v; Nesterov's form steps along g + μ v instead."""
 
     def __init__(self, parameters: Array, learning_rate: float, momentum: float = 0.0, nesterov: bool = False):
         self.learning_rate, self.momentum, self.nesterov = learning_rate, momentum, nesterov
-        self.velocity = np.zeros_like(parameters) if momentum else None
+        self._velocity = np.zeros_like(parameters) if momentum else None
+        self._scratch = np.empty_like(parameters[:BLOCK])
 
     def step(self, parameters: Array, gradient: Array) -> None:
         """Update ``parameters`` in place."""
-        if self.velocity is not None:
-            self.velocity *= self.momentum
-            self.velocity += gradient
+        if self._velocity is not None:
+            self._add_momentum(self._velocity, gradient)
+        for p, g in _blocks(parameters, gradient):
+            g *= self.learning_rate
+            p -= g
+
+    def _add_momentum(self, velocity: Array, gradient: Array) -> None:
+        for v, g in _blocks(velocity, gradient):
+            v *= self.momentum
+            v += g
             if self.nesterov:
-                gradient += self.momentum * self.velocity
+                g += np.multiply(v, self.momentum, out=self._scratch[: v.size])
             else:
-                gradient[...] = self.velocity
-        gradient *= self.learning_rate
-        parameters -= gradient
+                g[...] = v
 
 
 class RMSprop:
@@ -45,20 +62,22 @@ class RMSprop:
 
     def __init__(self, parameters: Array, learning_rate: float, decay: float = 0.99, epsilon: float = 1e-8):
         self.learning_rate, self.decay, self.epsilon = learning_rate, decay, epsilon
-        self.mean_square = np.zeros_like(parameters)
-        self._scratch = np.empty_like(parameters)
+        self._mean_square = np.zeros_like(parameters)
+        self._scratch = np.empty_like(parameters[:BLOCK])
 
     def step(self, parameters: Array, gradient: Array) -> None:
         """Update ``parameters`` in place."""
-        scratch = np.multiply(gradient, gradient, out=self._scratch)
-        scratch *= 1.0 - self.decay
-        self.mean_square *= self.decay
-        self.mean_square += scratch
-        np.sqrt(self.mean_square, out=scratch)
-        scratch += self.epsilon
-        gradient *= self.learning_rate
-        gradient /= scratch
-        parameters -= gradient
+        # The state is m / (1 − ρ): one pass less. So √m is √(1 − ρ) times its root, and that factor goes to η and ε.
+        factor = 1.0 / np.sqrt(1.0 - self.decay)
+        for p, g, m in _blocks(parameters, gradient, self._mean_square):
+            scratch = np.multiply(g, g, out=self._scratch[: g.size])
+            m *= self.decay
+            m += scratch
+            np.sqrt(m, out=scratch)
+            scratch += self.epsilon * factor
+            g /= scratch
+            g *= self.learning_rate * factor
+            p -= g
 
 
 class Adam:
@@ -73,26 +92,29 @@ class Adam:
         epsilon: float = 1e-8,
     ):
         self.learning_rate, self.beta1, self.beta2, self.epsilon = learning_rate, beta1, beta2, epsilon
-        self.mean, self.mean_square = np.zeros_like(parameters), np.zeros_like(parameters)
-        self._scratch = np.empty_like(parameters)
         self.steps = 0
+        self._mean, self._mean_square = np.zeros_like(parameters), np.zeros_like(parameters)
+        self._scratch = np.empty_like(parameters[:BLOCK])
 
     def step(self, parameters: Array, gradient: Array) -> None:
         """Update ``parameters`` in place."""
         self.steps += 1
-        scratch = np.multiply(gradient, gradient, out=self._scratch)
-        scratch *= 1.0 - self.beta2
-        self.mean_square *= self.beta2
-        self.mean_square += scratch
-        gradient *= 1.0 - self.beta1
-        self.mean *= self.beta1
-        self.mean += gradient
-        np.sqrt(self.mean_square, out=scratch)
-        scratch /= np.sqrt(1.0 - self.beta2**self.steps)  # the running means start at zero: undo that bias
-        scratch += self.epsilon
-        np.divide(self.mean, scratch, out=gradient)
-        gradient *= self.learning_rate / (1.0 - self.beta1**self.steps)
-        parameters -= gradient
+        # the running means start at zero; m̂ and v̂ undo that bias
+        unbias_mean, unbias_root = 1.0 / (1.0 - self.beta1**self.steps), 1.0 / np.sqrt(1.0 - self.beta2**self.steps)
+        for p, g, m, v in _blocks(parameters, gradient, self._mean, self._mean_square):
+            scratch = np.multiply(g, g, out=self._scratch[: g.size])
+            scratch *= 1.0 - self.beta2
+            v *= self.beta2
+            v += scratch
+            g *= 1.0 - self.beta1
+            m *= self.beta1
+            m += g
+            np.sqrt(v, out=scratch)
+            scratch *= unbias_root
+            scratch += self.epsilon
+            np.divide(m, scratch, out=g)
+            g *= self.learning_rate * unbias_mean
+            p -= g
 
 
 OPTIMIZERS = ("adam", "rmsprop", "sgd")

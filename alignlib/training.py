@@ -15,7 +15,10 @@ from alignlib.rules import Rule
 
 @dataclass(frozen=True)
 class Step:
-    """One update: which it was, and what the network answered to its mini-batch just before."""
+    """One update: which it was, and what the network answered to its mini-batch just before.
+
+    The arrays are used again by the next step: copy what is to be kept.
+    """
 
     number: int  #: counts updates from 1
     ends_epoch: bool
@@ -40,14 +43,22 @@ def train(
     Each epoch visits all examples once, in an order drawn from ``rng``; the last mini-batch may be smaller.
     """
     flat = np.zeros_like(network.parameters)
-    gradients = network.views(flat)
-    number = 0
+    gradients, number = network.views(flat), 0
+    sizes = {min(batch_size, len(x)), len(x) % batch_size or batch_size} if len(x) else set()
+    buffers = {size: (network.buffers(size), _rows(x, size), _rows(y, size)) for size in sizes}
     for _ in range(epochs):
         order = rng.permutation(len(x))
         for start in range(0, len(x), batch_size):
             batch = order[start : start + batch_size]
-            y_batch = y[batch]
-            trace = rule.learn(network, x[batch], y_batch, gradients, weight_decay)
+            work, x_batch, y_batch = buffers[len(batch)]
+            # the mode spares NumPy a copy made in case that an index is out of range
+            np.take(x, batch, axis=0, out=x_batch, mode="clip")
+            np.take(y, batch, axis=0, out=y_batch, mode="clip")
+            trace = rule.learn(network, x_batch, y_batch, gradients, weight_decay, work)
             optimizer.step(network.parameters, flat)
             number += 1
             yield Step(number, start + batch_size >= len(x), trace, y_batch)
+
+
+def _rows(values: Array, n: int) -> Array:
+    return np.empty((n, values.shape[1]), values.dtype)

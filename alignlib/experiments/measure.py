@@ -7,6 +7,7 @@ import numpy as np
 from alignlib import metrics
 from alignlib._typing import Array
 from alignlib.datasets import Dataset
+from alignlib.losses import Loss
 from alignlib.network import MLP
 from alignlib.rules import Backprop, Rule
 from alignlib.training import Step
@@ -14,22 +15,40 @@ from alignlib.training import Step
 _CHUNK = 2000  # examples evaluated at once: bounds memory at paper scale
 
 
-class Mean:
-    """A running mean that is emptied when it is read; NaN when nothing was added."""
+class Answers:
+    """What the network answered while training, kept until it is judged: judging each step would cost more."""
 
-    def __init__(self) -> None:
-        self._sum = self._weight = 0.0
+    def __init__(self, loss: Loss, task: str):
+        self._loss, self._task = loss, task
+        self._answers: list[Array] = []
+        self._targets: list[Array] = []
 
-    def add(self, value: float, weight: int) -> None:
-        """Count ``value`` ``weight`` times."""
-        self._sum += weight * value
-        self._weight += weight
+    def add(self, step: Step) -> None:
+        """Keep the answers to a mini-batch."""
+        self._answers.append(step.trace.pre_activations[-1].copy())
+        self._targets.append(step.y.copy())
 
-    def take(self) -> float:
-        """Return the mean of what was added since the last call."""
-        mean = self._sum / self._weight if self._weight else float("nan")
-        self._sum = self._weight = 0.0
-        return mean
+    def take(self) -> tuple[float, float]:
+        """Return (mean loss, error) of all examples since the last call; NaN if there were none."""
+        if not self._answers:
+            return float("nan"), float("nan")
+        answers, targets = np.concatenate(self._answers), np.concatenate(self._targets)
+        self._answers, self._targets = [], []
+        return judge(self._loss, self._task, answers, targets)
+
+
+class EarlyStop:
+    """Says when the training error of an epoch, as seen while training, is at most ``error``; never if that is None."""
+
+    def __init__(self, error: float | None, answers: Answers):
+        self._error, self._answers = error, answers
+
+    def reached(self, step: Step) -> bool:
+        """Take note of a step; true at the end of the epoch that got there."""
+        if self._error is None:
+            return False
+        self._answers.add(step)
+        return step.ends_epoch and self._answers.take()[1] <= self._error
 
 
 class Recorder:
@@ -37,21 +56,13 @@ class Recorder:
 
     def __init__(self, network: MLP, rule: Rule, data: Dataset, probe: int):
         self.network, self.rule, self.data, self.probe = network, rule, data, probe
-        self.loss, self.error, self.epoch_error = Mean(), Mean(), Mean()
+        self.seen = Answers(network.loss, data.task)
         self._rows: list[dict[str, float]] = []
-
-    def see(self, step: Step) -> None:
-        """Take note of a mini-batch's loss and error."""
-        answer = step.trace.pre_activations[-1]
-        self.loss.add(float(np.mean(self.network.loss.values(answer, step.y))), len(step.y))
-        wrong = error(self.data.task, answer, step.y)
-        self.error.add(wrong, len(step.y))
-        self.epoch_error.add(wrong, len(step.y))
 
     def record(self, epoch: float, step: int, seconds: float) -> None:
         """Measure everything now and append it to the curves."""
         row = {"epoch": epoch, "step": float(step), "seconds": seconds}
-        row["train_loss"], row["train_error"] = self.loss.take(), self.error.take()
+        row["train_loss"], row["train_error"] = self.seen.take()
         row["test_loss"], row["test_error"] = evaluate(self.network, self.data)
         row |= numbered("weight_norm", [float(np.linalg.norm(W)) for W in self.network.weights])
         if self.probe:
@@ -63,20 +74,17 @@ class Recorder:
         return {name: np.array([row[name] for row in self._rows], np.float64) for name in self._rows[0]}
 
 
-def error(task: str, answer: Array, y: Array) -> float:
-    """Return percent misclassified, or for regression the normalised squared error (NaN for a single example)."""
-    if task == "classification":
-        return metrics.error_rate(answer, y)
-    return metrics.normalised_squared_error(answer, y) if len(y) > 1 else float("nan")
+def judge(loss: Loss, task: str, answers: Array, targets: Array) -> tuple[float, float]:
+    """Return (mean loss, error) of pre-activations at the output: the error in percent, or normalised and squared."""
+    error = metrics.error_rate if task == "classification" else metrics.normalised_squared_error
+    return float(np.mean(loss.values(answers, targets))), error(answers, targets)
 
 
 def evaluate(network: MLP, data: Dataset) -> tuple[float, float]:
     """Return (mean loss, error) on the part of the data that was not trained on."""
-    answers = [
-        network.trace(data.x_test[i : i + _CHUNK]).pre_activations[-1] for i in range(0, len(data.x_test), _CHUNK)
-    ]
-    answer = np.concatenate(answers)
-    return float(np.mean(network.loss.values(answer, data.y_test))), error(data.task, answer, data.y_test)
+    starts = range(0, len(data.x_test), _CHUNK)
+    answers = [network.trace(data.x_test[start : start + _CHUNK]).pre_activations[-1] for start in starts]
+    return judge(network.loss, data.task, np.concatenate(answers), data.y_test)
 
 
 def probe(network: MLP, rule: Rule, x: Array, y: Array) -> dict[str, float]:

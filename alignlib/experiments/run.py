@@ -12,7 +12,7 @@ from alignlib._typing import Rng
 from alignlib.datasets import Dataset
 from alignlib.errors import InvalidValue
 from alignlib.experiments.experiment import PUBLISHED, Experiment
-from alignlib.experiments.measure import Recorder
+from alignlib.experiments.measure import Answers, EarlyStop, Recorder
 from alignlib.experiments.result import Result, versions
 from alignlib.network import MLP
 from alignlib.progress import progress
@@ -76,17 +76,17 @@ def run(experiment: Experiment, *, show_progress: bool = True) -> Result:
     data, network, rule = prepare(experiment)
     recorder, stopwatch = Recorder(network, rule, data, experiment.probe), Stopwatch()
     steps_an_epoch = -(-len(data.x_train) // experiment.batch_size)
-    stop = -1.0 if experiment.stop_at_train_error is None else experiment.stop_at_train_error
+    stop = EarlyStop(experiment.stop_at_train_error, Answers(network.loss, data.task))
     steps = stopwatch.time(_training(experiment, data, network, rule))
     if show_progress:
         what = f"{rule.label} on {experiment.dataset}, seed {experiment.seed}"
         steps = progress(steps, total=experiment.epochs * steps_an_epoch, what=what, unit="step")
     recorder.record(0.0, 0, 0.0)
     for step in steps:
-        recorder.see(step)
+        recorder.seen.add(step)
         if step.number % experiment.record_every == 0 if experiment.record_every else step.ends_epoch:
             recorder.record(step.number / steps_an_epoch, step.number, stopwatch.seconds)
-        if step.ends_epoch and recorder.epoch_error.take() <= stop:
+        if stop.reached(step):
             break
     return Result(experiment, recorder.curves(), data.checksum, stopwatch.seconds, network.parameters.size, versions())
 

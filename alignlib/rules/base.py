@@ -10,7 +10,7 @@ import numpy as np
 
 from alignlib._typing import Array, Rng
 from alignlib.initializers import FEEDBACK, draw
-from alignlib.network import MLP, Trace
+from alignlib.network import MLP, Buffers, Trace
 
 
 class Rule(ABC):
@@ -88,13 +88,15 @@ class Rule(ABC):
         y: Array,
         gradients: Sequence[tuple[Array, Array]],
         weight_decay: float = 0.0,
+        buffers: Buffers | None = None,
     ) -> Trace:
         """Write the gradients, means over the batch, into [(dW, db), …]; return the trace of the forward pass.
 
         ``weight_decay`` λ adds λW to the gradient of the weights, not of the biases.
+        With ``buffers`` (see :meth:`MLP.buffers`) of this batch size, no other array is allocated.
         Layers without a signal are given zeros: they neither learn nor decay.
         """
-        trace = network.trace(x)
+        trace = network.trace(x, buffers)
         error = network.error(trace, y)
         signals = [*self.hidden_signals(network, trace, error), error]
         for layer, h, delta, (dW, db) in zip(network.layers, trace.inputs, signals, gradients, strict=True):
@@ -102,7 +104,7 @@ class Rule(ABC):
                 dW.fill(0.0)
                 db.fill(0.0)
             else:
-                layer.gradient(delta, h, dW, db)
+                layer.gradient(delta, h, dW, db, buffers.scaled[layer.index] if buffers else None)
                 if weight_decay:
                     dW += weight_decay * layer.weight
         return trace
@@ -125,7 +127,7 @@ class BackwardWalk(Rule):
         """δ_l = (carrier δ_{l+1}) ⊙ f′(a_l), from the last hidden layer to the first."""
         signals, delta = [], error
         for layer in reversed(network.hidden):
-            delta = trace.through(layer, delta @ self.carrier(network, layer.index).T)
+            delta = trace.carry(layer, self.carrier(network, layer.index), delta)
             signals.append(delta)
         return signals[::-1]
 

@@ -14,7 +14,7 @@ class DirectFeedbackAlignment(Rule):
 
     def hidden_signals(self, network: MLP, trace: Trace, error: Array) -> list[Array]:
         """The error e, once through each layer's own B."""
-        return [trace.through(layer, error @ B.T) for layer, B in zip(network.hidden, self.feedback, strict=True)]
+        return [trace.carry(layer, B, error) for layer, B in zip(network.hidden, self.feedback, strict=True)]
 
     def feedback_shapes(self, network: MLP) -> dict[str, tuple[int, int]]:
         """B_l leads from the output to hidden layer l."""

@@ -16,8 +16,10 @@ class IndirectFeedbackAlignment(Rule):
         """One jump through B_1, then the way that activity takes, through the weights being learned."""
         signals: list[Array] = []
         for layer in network.hidden:
-            carrier, signal = (layer.weight, signals[-1]) if signals else (self.feedback[0], error)
-            signals.append(trace.through(layer, signal @ carrier.T))
+            if not signals:
+                signals.append(trace.carry(layer, self.feedback[0], error))
+            else:
+                signals.append(trace.carry(layer, layer.weight, signals[-1]))
         return signals
 
     def feedback_shapes(self, network: MLP) -> dict[str, tuple[int, int]]:
