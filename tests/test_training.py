@@ -1,4 +1,5 @@
 import copy
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -105,3 +106,42 @@ def test_weight_decay_alone_shrinks_weights_and_not_biases():
     for W, then in zip(net.weights, before, strict=True):
         np.testing.assert_allclose(W, 0.95 * then, atol=1e-12)
     np.testing.assert_allclose(net.biases[0], 1.0)
+
+
+@pytest.mark.parametrize("hidden", ["tanh", "logistic", "relu", "linear"])
+@pytest.mark.parametrize("output", ["logistic", "softmax", "linear"])
+@pytest.mark.parametrize("name", al.rules.RULES)
+def test_working_in_place_changes_no_number(name, output, hidden):
+    net = al.MLP([4, 5, 6, 3], hidden=hidden, output=output, rng=np.random.default_rng(0))
+    rule = al.rules.RULES[name](net, rng=np.random.default_rng(1))
+    x, y = np.random.default_rng(2).standard_normal((8, 4)), np.eye(3)[[0, 1, 2, 0, 1, 2, 0, 1]]
+    buffers, flat = net.buffers(8), np.full_like(net.parameters, np.nan)
+    for _ in range(2):  # the second time everything is there already, and must be overwritten
+        rule.learn(net, x, y, net.views(flat), buffers=buffers)
+        for (dW, db), (dW2, db2) in zip(net.views(flat), rule.gradients(net, x, y), strict=True):
+            np.testing.assert_array_equal(dW, dW2)
+            np.testing.assert_array_equal(db, db2)
+
+
+@pytest.mark.parametrize("optimizer", optimizers.OPTIMIZERS)
+@pytest.mark.parametrize("name", al.rules.RULES)
+def test_a_step_allocates_no_array(name, optimizer):
+    net = al.MLP([50, 400, 400, 300], rng=np.random.default_rng(0))
+    rule = al.rules.RULES[name](net, rng=np.random.default_rng(1))
+    x, y = np.random.default_rng(2).standard_normal((320, 50)), np.eye(300)[np.arange(320) % 300]
+    momentum = {"momentum": 0.9, "nesterov": True} if optimizer == "sgd" else {}
+    steps = train(
+        net, rule, optimizers.make(optimizer, net.parameters, 1e-3, **momentum), x, y,
+        epochs=1, batch_size=64, rng=np.random.default_rng(0),
+    )  # fmt: skip
+    next(steps)
+    tracemalloc.start()
+    try:
+        for _ in range(4):
+            next(steps)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    numpys_own_buffer = 8192 * 8  # of fixed size, for adding the bias to every row
+    smallest_activity = 64 * 300 * 8
+    assert peak < 1.2 * numpys_own_buffer < smallest_activity
