@@ -18,10 +18,12 @@ class _Terminated(KeyboardInterrupt):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C."""
-    sys.exit(_run(arguments))
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(run(arguments))
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line (``sys.argv`` if none is given) and return the exit code."""
     try:
         import click
 
@@ -34,7 +36,6 @@ def _run(arguments: Sequence[str] | None) -> int:
             "install them with: pip install 'alignlib[book]'"
         )
         return USAGE
-    signal.signal(signal.SIGTERM, _terminate)
     try:
         commands.main(args=None if arguments is None else list(arguments), prog_name="alignlib", standalone_mode=False)
     except click.ClickException as error:
@@ -44,10 +45,9 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _say(str(error), USAGE)
     except AlignlibError as error:
         return _say(str(error), FAILED)
-    except _Terminated:
-        return _say("ended; nothing of the old book was touched", TERMINATED)
-    except (KeyboardInterrupt, click.Abort):
-        return _say("stopped; nothing of the old book was touched", INTERRUPTED)
+    except (KeyboardInterrupt, click.Abort) as error:
+        terminated = isinstance(error.__cause__ or error, _Terminated)  # click wraps what interrupts it
+        return _say("stopped; nothing of the old book was touched", TERMINATED if terminated else INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone; there is nobody to tell
         return FAILED

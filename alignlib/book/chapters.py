@@ -7,10 +7,9 @@ import os
 import re
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -140,9 +139,9 @@ def _by_name(chapters: Sequence[Chapter], text: str) -> list[Chapter]:
     tests: list[Callable[[Chapter], bool]] = [
         lambda chapter: text in (chapter.name, _slug(chapter)),
         lambda chapter: chapter.name.startswith(text) or _slug(chapter).startswith(text),
-        lambda chapter: bool(text) and text in chapter.name,
+        lambda chapter: text in chapter.name,
     ]
-    for fits in tests:
+    for fits in tests if text else ():
         if matches := [chapter for chapter in chapters if fits(chapter)]:
             return matches
     return []
@@ -362,6 +361,7 @@ def execute_all(
     home = root / "_build" / profile
     with build_lock(root / "_build") if temporary is None else nullcontext(temporary) as folder:
         remove_unfinished(home)
+        _remove_former_chapters(home, planned)
         to_run = sorted((entry for entry in planned if entry.reasons), key=lambda e: -e.seconds)
         for entry in to_run:
             say(f"{entry.chapter.name}: {_joined(entry.reasons)}")
@@ -371,7 +371,7 @@ def execute_all(
             _Job(e.chapter, e.output, settings[e.chapter.name], root, profile, workers, watch, record=home)
             for e in to_run
         ]
-        outcomes = _in_threads(batch, folder, jobs)
+        outcomes = _in_threads(batch, folder, jobs, say)
     failures = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
     if failures:
         raise ChaptersFailed("\n\n".join(str(failure) for failure in failures))
@@ -413,7 +413,9 @@ class _Job:
     record: Path | None = None
 
 
-def _in_threads(batch: Sequence[_Job], temporary: Path, jobs: int) -> list[float | Exception]:
+def _in_threads(
+    batch: Sequence[_Job], temporary: Path, jobs: int, say: Say = lambda text: None
+) -> list[float | Exception]:
     """Run the jobs side by side and return the seconds or the error of each; Ctrl-C stops all kernels.
 
     Also a single job runs in a thread: the main thread is then free to notice Ctrl-C at once.
@@ -422,11 +424,10 @@ def _in_threads(batch: Sequence[_Job], temporary: Path, jobs: int) -> list[float
 
     _prepare_fonts(batch)
     kernel.allow_kernels()
-    guard = threading.Lock()
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
-        futures = [pool.submit(_attempt, job, temporary / f"k{number}", guard) for number, job in enumerate(batch)]
+        futures = {pool.submit(_attempt, job, temporary / f"k{number}"): job for number, job in enumerate(batch)}
         try:
-            _wait(futures)
+            _follow(futures, say)
         except BaseException:
             for future in futures:
                 future.cancel()
@@ -435,21 +436,27 @@ def _in_threads(batch: Sequence[_Job], temporary: Path, jobs: int) -> list[float
     return [future.result() for future in futures]
 
 
-def _wait(futures: Sequence[Future[float | Exception]]) -> None:
-    while wait(futures, timeout=0.5).not_done:  # a timeout, so that Ctrl-C is noticed on every platform
-        pass
+def _follow(futures: Mapping[Future[float | Exception], _Job], say: Say) -> None:
+    """Wait for all jobs and say of each when it is done."""
+    waiting = set(futures)
+    while waiting:  # with a timeout, so that Ctrl-C is noticed on every platform
+        done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+        for future in done:
+            outcome = future.result()
+            how = "failed" if isinstance(outcome, Exception) else f"done in {outcome:.1f} s"
+            say(f"{futures[future].chapter.name}: {how}")
 
 
-def _attempt(job: _Job, temporary: Path, guard: threading.Lock) -> float | Exception:
+def _attempt(job: _Job, temporary: Path) -> float | Exception:
     try:
-        return _perform(job, temporary, guard)
+        return _perform(job, temporary)
     except AlignlibError as error:
         return error
     except OSError as error:
         return AlignlibError(f"chapter {job.chapter.name}: {explain(error)}")
 
 
-def _perform(job: _Job, temporary: Path, guard: threading.Lock) -> float:
+def _perform(job: _Job, temporary: Path) -> float:
     from alignlib.book import kernel
 
     started = time.perf_counter()
@@ -462,9 +469,7 @@ def _perform(job: _Job, temporary: Path, guard: threading.Lock) -> float:
         temporary,
     )
     code_cells = sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells)
-    with guard:
-        watched = job.watch(job.chapter, code_cells + bool(job.values))
-    with watched as on_cell:
+    with job.watch(job.chapter, code_cells + bool(job.values)) as on_cell:
         executed = kernel.run_notebook(notebook, job.values, place, on_cell)
     text = _text(executed)
     write_file(job.output, text)
@@ -512,6 +517,14 @@ def _mentions(chapter: Chapter, values: Mapping[str, Value]) -> str:
     """Return the text in which a chapter can name the data sets it uses."""
     code = [source_of(c) for c in read_notebook(chapter.path)["cells"] if c.get("cell_type") == "code"]
     return "\n".join([*code, json.dumps(values)])
+
+
+def _remove_former_chapters(home: Path, planned: Sequence[Execution]) -> None:
+    """Remove executed notebooks and records of chapters that were renamed or taken out."""
+    kept = {path for entry in planned for path in (entry.output, _record(home, entry.chapter))}
+    for path in [*(home / "executed" / FOLDER).glob("*.ipynb"), *(home / "state").glob("*.json")]:
+        if path not in kept:
+            path.unlink()
 
 
 def _record(home: Path, chapter: Chapter) -> Path:

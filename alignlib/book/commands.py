@@ -35,7 +35,7 @@ def build(profile: str, jobs: int, force: bool) -> None:
     """Execute what changed, check it against expected/, and build the HTML."""
     from alignlib.book.build import build as build_book
 
-    report = build_book(find_root(), profile, jobs=jobs, force=force, say=click.echo)
+    report = build_book(find_root(), profile, jobs=jobs, force=force, say=_say)
     ran = sum(execution.ran for execution in report.executions)
     click.echo(f"\n{report}\n\n{ran} of {len(report.executions)} chapters executed. The book: {report.site.index}")
 
@@ -122,6 +122,13 @@ def list_chapters() -> None:
     """List the chapters."""
     for chapter in book_chapters.discover(find_root()):
         click.echo(chapter.name)
+
+
+def _say(text: str) -> None:
+    """Print a line, above the progress bars if there are any."""
+    from tqdm import tqdm
+
+    tqdm.write(text)
 
 
 def _named(root: Path, names: tuple[str, ...]) -> list[Chapter] | None:

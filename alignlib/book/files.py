@@ -120,7 +120,8 @@ def _locked(file: IO[str]) -> bool:
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
             return False
-        raise
+        if error.errno not in (errno.ENOLCK, errno.ENOTSUP):  # a file system that knows no locks
+            raise
     return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import signal
@@ -22,6 +23,10 @@ KERNEL_METADATA = {"display_name": "Python 3", "language": "python", "name": "py
 INJECTED = "injected-parameters"
 BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 SOCKET_PATH_LIMIT = 100  # bytes of a Unix socket's path: 107 on Linux, 103 on macOS; the names end in `-ipc-5`
+
+
+# What papermill logs ("Kernel died …") is in our own account of a failure; without this it would go to the screen.
+logging.getLogger("papermill").addHandler(logging.NullHandler())
 
 
 class ChapterFailed(AlignlibError):

@@ -7,7 +7,7 @@ The cell holds one line a parameter, literals only::
     optimizer: str = "rmsprop"  # how the weights are updated {sgd, rmsprop, adam}
 
 What stands in square brackets at the end of the comment is the accepted range (a round bracket leaves its end
-out), what stands in braces the accepted values; for a list both hold for each entry.
+out, and an end may be ``inf``), what stands in braces the accepted values; for a list both hold for each entry.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Parameter:
         """
         if not self.is_list:
             return self._entry(value)
-        if not isinstance(value, list | tuple):
+        if not isinstance(value, list):
             raise self._refusal(value)
         if not value:
             raise InvalidValue(f"parameter {self.name!r} is an empty list; it needs at least one {self.entry_type}.")
@@ -248,7 +248,8 @@ def _with_limits(name: str, kind: str, default: Value, comment: str, place: str)
     choices: tuple[Scalar, ...] = ()
     meaning = comment
     if found := _RANGE.search(comment):
-        if found["open"] + found["close"] != "()":  # round brackets on both sides are part of the sentence
+        # two numbers in round brackets are part of the sentence
+        if found["open"] + found["close"] != "()" or "inf" in found[0]:
             interval, meaning = _interval(found, entry_type, name, place), comment[: found.start()]
     elif found := _CHOICES.search(comment):
         choices, meaning = _choices(found["items"], entry_type, name, place), comment[: found.start()]

@@ -21,7 +21,7 @@ from alignlib.book.chapters import Chapter
 from alignlib.book.claims import CLAIM_MIME, TABLE_MIME, VALUE_MIME
 from alignlib.book.compare import JSON, Deviation, compare, quantities
 from alignlib.book.figure import MIME as FIGURE_MIME
-from alignlib.book.files import digest, read_json, write_file
+from alignlib.book.files import ASIDE, digest, read_json, remove_unfinished, write_file
 from alignlib.errors import AlignlibError
 
 FOLDER = "expected"
@@ -168,6 +168,10 @@ def _executed(root: Path, profile: str, chapter: Chapter, stale: Mapping[str, Se
         problem = f"it has not been executed; run `alignlib build --profile {profile}`"
         return Shown(problems=[Deviation(chapter.name, problem=problem)])
     shown = read_shown(book_chapters.read_notebook(path))
+    for name, item in shown.items.items():
+        if item["chapter"] != chapter.name:
+            problem = f"it says that its chapter is {item['chapter']!r}, but stands in {chapter.name!r}"
+            shown.problems.append(Deviation(name, problem=problem))
     if why := stale.get(chapter.name):
         problem = f"its executed notebook is out of date ({'; '.join(why[:3])}); run `alignlib build`"
         shown.problems.append(Deviation(chapter.name, problem=problem))
@@ -185,7 +189,7 @@ def _stale(root: Path, profile: str) -> dict[str, tuple[str, ...]]:
 
 def _check_chapter(root: Path, profile: str, chapter: Chapter, shown: Shown) -> ChapterCheck:
     folder = expected_folder(root, profile, chapter.name)
-    known = {path.stem: path for path in sorted(folder.glob("*"))} if folder.is_dir() else {}
+    known = {path.stem: path for path in _files(folder)}
     found = list(shown.problems)
     for name, now in _documents(shown).items():
         if name in known:
@@ -231,9 +235,8 @@ def _compare_claims(old: Mapping[str, JSON], new: Mapping[str, JSON], shown: Sho
     found = _missing_and_new("claim", old, new)
     for name in [name for name in old if name in new]:
         if old[name]["holds"] != new[name]["holds"]:
-            verdicts = {True: "held", False: "did not hold"}
             problem = (
-                f"it {verdicts[old[name]['holds']]} in the reference and does not now"
+                "it held in the reference and does not now"
                 if old[name]["holds"]
                 else "it did not hold in the reference and holds now"
             )
@@ -261,11 +264,16 @@ def _unclaimed_folders(root: Path, profile: str, chapters: Sequence[Chapter]) ->
     """Return a failed check for everything in the profile's reference that belongs to no chapter."""
     folder = root / FOLDER / profile
     names = {chapter.name for chapter in chapters}
-    left = [path for path in sorted(folder.glob("*")) if path.name not in names] if folder.is_dir() else []
+    left = [path for path in _files(folder) if path.name not in names]
     return [
         ChapterCheck(path.name, 0, 0, 0, (Deviation(_shown_path(root, path), problem="no chapter has this name"),))
         for path in left
     ]
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return what is in a folder of the reference, without what a killed update may have left."""
+    return [path for path in sorted(folder.glob("*")) if path.suffix != ASIDE]
 
 
 def _title(stem: str, chapter: str) -> str:
@@ -387,8 +395,10 @@ def _shown_path(root: Path, path: Path) -> str:
 # ---------------------------------------------------------------- update on purpose
 
 
-def update(root: Path, profile: str, chapters: Sequence[Chapter] | None = None) -> list[Change]:
+def update(root: Path, profile: str, chapters: Sequence[Chapter] | None = None, *, fresh: bool = False) -> list[Change]:
     """Make what the executed chapters show the reference, and return what changed, file by file.
+
+    The arguments are those of :func:`check`.
 
     A file stays as it is while its numbers agree with the new ones (exactly reproducible numbers within their
     tolerance, wall times in kind), so that an update on another machine changes nothing. Files of figures that
@@ -400,7 +410,7 @@ def update(root: Path, profile: str, chapters: Sequence[Chapter] | None = None) 
         If a chapter has not been executed, is out of date or has a problem of its own; nothing is written then.
     """
     chosen = book_chapters.discover(root) if chapters is None else list(chapters)
-    stale = _stale(root, profile)
+    stale = {} if fresh else _stale(root, profile)
     shown = {chapter: _executed(root, profile, chapter, stale) for chapter in chosen}
     problems = [f"{chapter.name}: {p}" for chapter, what in shown.items() for p in what.problems]
     if problems:
@@ -415,9 +425,10 @@ def update(root: Path, profile: str, chapters: Sequence[Chapter] | None = None) 
             changes.append(change)
             if change.what != "kept":
                 texts[path] = reference_text(now)
-        gone += [p for p in sorted(folder.glob("*")) if p.suffix != ".json" or p.stem not in documents]
+        gone += [path for path in _files(folder) if path.suffix != ".json" or path.stem not in documents]
     if chapters is None:
         gone += _files_of_no_chapter(root / FOLDER / profile, chosen)
+    remove_unfinished(root / FOLDER)
     for path, text in texts.items():
         write_file(path, text)
     for path in gone:
@@ -456,7 +467,7 @@ def _all_quantities(document: JSON) -> list[Any]:
 
 def _files_of_no_chapter(folder: Path, chapters: Sequence[Chapter]) -> list[Path]:
     names = {chapter.name for chapter in chapters}
-    others = [path for path in folder.glob("*") if path.name not in names] if folder.is_dir() else []
+    others = [path for path in _files(folder) if path.name not in names]
     return sorted(file for path in others for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
 
 
