@@ -37,7 +37,7 @@ book: $(ENV) ## execute, check and build the book (PROFILE=digits or mnist)
 
 .PHONY: test
 test: lint ## lint, types, notebook hygiene, and all tests
-	$(BIN)/python -m pytest -n 2 $(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
 
 .PHONY: lint
 lint: $(ENV) ## only what needs no execution: lint, format, types, hygiene, spelling
@@ -72,6 +72,10 @@ lock: $(ENV) ## write requirements.lock anew from pyproject.toml (UPGRADE=1 take
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 		--all-extras pyproject.toml -o requirements.lock --quiet $(if $(UPGRADE),--upgrade) \
 		--custom-compile-command "make lock"
+
+.PHONY: picture
+picture: $(ENV) ## draw the picture of the README anew from the rules
+	$(BIN)/python -c 'from pathlib import Path; from alignlib.book.site import draw_cover; draw_cover(Path("assets/four-rules.svg"))'
 
 .PHONY: clean
 clean: ## remove everything that was built or computed; .venv stays

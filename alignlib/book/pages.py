@@ -34,6 +34,7 @@ class ShownFigure:
     data: Json
     svg: str
     png: bytes
+    anchor: str = ""
 
     @property
     def alt(self) -> str:
@@ -87,13 +88,14 @@ def _outputs(notebook: Json) -> Iterator[tuple[Json, Json]]:
 
 def _figure(cell: Json, shown: Json) -> ShownFigure:
     data = shown[FIGURE_MIME]
-    caption = cell["metadata"].get("mystnb", {}).get("figure", {}).get("caption", "")
+    place = cell["metadata"].get("mystnb", {}).get("figure", {})
     return ShownFigure(
         str(data["id"]),
-        " ".join(str(caption).split()),
+        " ".join(str(place.get("caption", "")).split()),
         data,
         _joined(shown.get("image/svg+xml", "")),
         base64.b64decode(_joined(shown.get("image/png", ""))),
+        str(place.get("name", "")),
     )
 
 

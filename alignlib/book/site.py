@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -23,13 +24,15 @@ import yaml
 
 from alignlib.book import pages
 from alignlib.book.figure import Figure
-from alignlib.book.sitecheck import SiteFindings, check_site
+from alignlib.book.sitecheck import SiteFindings, check_site, figure_number
 from alignlib.errors import AlignlibError
 
 #: What the table of contents may list without a file in the repository: made from the executed chapters.
 GENERATED = ("figures", "claims", "status")
 #: A new version of one of these draws another site from the same sources.
 RENDERERS = ("jupyter-book", "sphinx", "myst-nb", "myst-parser", "sphinx-book-theme", "sphinx-design", "matplotlib")
+#: The rules whose wiring the first page shows.
+COVER = ("bp", "fa", "dfa", "ifa")
 STAMP = "site.json"
 
 
@@ -69,14 +72,16 @@ def build_site(root: Path, profile: str) -> SiteReport:
     for folder in (final, shown):
         _recover(folder)
     chapters = [pages.read_chapter(path) for path in _executed(root, profile)]
+    _require_captions(chapters)
     content = _content(root, profile, chapters)
     digest = _digest(root, content)
     stamp = _stamp(final)
     rebuilt = stamp.get("digest") != digest
     if rebuilt:
-        _stage(content | _cover(), home / "staging")
+        _stage(content | _cover_files(), home / "staging")
         built = _render(home)
         findings = check_site(built, _machine_paths(root))
+        findings.problems += _misnumbered(built, _manifest(root, profile))
         _refuse(findings, profile)
         stamp = {
             "profile": profile,
@@ -117,6 +122,17 @@ def _executed(root: Path, profile: str) -> list[Path]:
             "`alignlib build` executes the chapters before it makes the site"
         )
     return wanted
+
+
+def _require_captions(chapters: Sequence[pages.ShownChapter]) -> None:
+    for chapter in chapters:
+        for figure in chapter.figures:
+            if not figure.caption or figure.anchor != f"fig-{figure.id}":
+                wanted = f'{{"mystnb": {{"figure": {{"name": "fig-{figure.id}", "caption": "…"}}}}}}'
+                raise SiteFailed(
+                    f"chapter {chapter.name}: figure {figure.id!r} has no caption or another anchor; "
+                    f"its cell needs the metadata {wanted}"
+                )
 
 
 def _content(root: Path, profile: str, chapters: list[pages.ShownChapter]) -> Content:
@@ -166,17 +182,22 @@ def _figure_index(chapters: list[pages.ShownChapter]) -> bytes:
     return (json.dumps(index, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def _cover() -> Content:
-    """Draw the pictures of the first page, the wiring of the four rules asked from the rules themselves."""
+def cover(rules: Sequence[str] = COVER) -> Figure:
+    """Return the wiring of rules, asked from the rules themselves, as one figure."""
     from alignlib.book.wirings import wirings
 
-    names = ("bp", "fa", "dfa", "ifa")
     alt = "The way of the output error to the hidden layers."
-    content: Content = {}
-    for name, panel in zip(names, wirings(names), strict=True):
-        drawing = Figure(f"wiring-{name}", "index", [panel], alt).svg()
-        content[f"exports/figures/wiring-{name}.svg"] = drawing.encode()
-    return content
+    return Figure("-".join(("wiring", *rules)), "index", wirings(rules), alt)
+
+
+def draw_cover(path: Path) -> None:
+    """Write the picture of the README, all rules of the first page in one drawing."""
+    path.write_text(cover().svg(), encoding="utf-8")
+
+
+def _cover_files() -> Content:
+    """Draw the pictures of the first page, one a rule, so that a phone shows them below one another."""
+    return {f"exports/figures/wiring-{rule}.svg": cover([rule]).svg().encode() for rule in COVER}
 
 
 def _manifest(root: Path, profile: str) -> dict[str, Any]:
@@ -249,6 +270,17 @@ def _machine_paths(root: Path) -> list[str]:
     """Return the strings that would tell the reader where this machine keeps its files."""
     places = {str(root), str(Path(sys.prefix)), f"{Path.home()}{os.sep}"}
     return sorted(place for place in places if len(place) > len("/x/"))
+
+
+def _misnumbered(built: Path, manifest: dict[str, Any]) -> list[str]:
+    """Return where a page gives a figure another number than the manifest, and so its citation, does."""
+    problems = []
+    for figure in manifest.get("figures", []):
+        page = f"chapters/{figure['chapter']}.html"
+        shown = figure_number(built / page, f"fig-{figure['id']}")
+        if not shown.endswith(f" {figure['number']}"):
+            problems.append(f"{page}: figure {figure['id']!r} is {shown!r}, its citation says {figure['number']}")
+    return problems
 
 
 def _refuse(findings: SiteFindings, profile: str) -> None:

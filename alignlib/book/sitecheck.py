@@ -56,6 +56,13 @@ def check_site(html: Path, forbidden: Iterable[str] = ()) -> SiteFindings:
     return findings
 
 
+def figure_number(page: Path, anchor: str) -> str:
+    """Return what the page calls the figure at `anchor` ("Fig. 4.1"), or nothing if there is none."""
+    node = _soup(page).find(id=anchor) if page.is_file() else None
+    number = node.select_one(".caption-number") if isinstance(node, Tag) else None
+    return number.get_text().strip() if number else ""
+
+
 def _check_page(path: Path, html: Path, findings: SiteFindings) -> None:
     soup = _soup(path)
     where = path.relative_to(html).as_posix()
