@@ -23,6 +23,9 @@ TABLE_MIME = "application/vnd.alignlib.table+json"
 GLUE_PREFIX = "application/papermill.record/"  # what MyST-NB takes as "keep for the text, show nothing here"
 
 
+UNFIT = (ValueError, IndexError, KeyError, TypeError)  # what formatting raises
+
+
 @dataclass(frozen=True)
 class Measured:
     """A mean over seeds with its standard deviation (n - 1 in the denominator; NaN for one run) and their number.
@@ -63,6 +66,14 @@ def _split_format(spec: str) -> tuple[str, str]:
     found = re.match(r"(?P<number>,?(\.\d+)?[eEfFgG]?)(?P<unit>.*)$", spec)
     assert found is not None
     return found["number"], found["unit"]
+
+
+def written(value: Any, pattern: str) -> str:
+    """Return ``value`` in a pattern such as "{:.1f} %"; a measurement carries the unit at both its numbers."""
+    found = re.fullmatch(r"\{(?::(?P<spec>[^{}]*))?\}(?P<unit>[^{}]*)", pattern)
+    if isinstance(value, Measured) and found is not None:
+        return format(value, (found["spec"] or ".2f") + found["unit"])
+    return pattern.format(value)
 
 
 @dataclass(frozen=True)
@@ -152,8 +163,8 @@ class Value:
         check_id("value", self.name)
         object.__setattr__(self, "value", plain_cell(self.value, f"value {self.name!r}"))
         try:
-            self.format.format(self.value)
-        except (ValueError, IndexError, KeyError, TypeError) as error:
+            written(self.value, self.format)
+        except UNFIT as error:
             raise InvalidValue(
                 f"value {self.name!r}: {self.value!r} does not fit the format {self.format!r} ({error})."
             ) from error
@@ -161,7 +172,7 @@ class Value:
     @property
     def text(self) -> str:
         """The value as it stands in the sentence."""
-        return self.format.format(self.value)
+        return written(self.value, self.format)
 
     def to_json(self) -> JSON:
         """Return the value as plain JSON values."""
@@ -196,7 +207,7 @@ class Column:
             return "–"
         if isinstance(cell, bool):
             return "yes" if cell else "no"
-        return cell if isinstance(cell, str) else self.format.format(cell)
+        return cell if isinstance(cell, str) else written(cell, self.format)
 
 
 @dataclass(frozen=True)
@@ -227,6 +238,17 @@ class Table:
                 raise InvalidValue(
                     f"table {self.id!r}: row {number} has {len(row)} cells, there are {len(self.columns)} columns."
                 )
+            for column, cell in zip(self.columns, row, strict=True):
+                self._check_format(column, cell)
+
+    def _check_format(self, column: Column, cell: Any) -> None:
+        try:
+            column.text(cell)
+        except UNFIT as error:
+            raise InvalidValue(
+                f"table {self.id!r}, column {column.name!r}: {cell!r} does not fit the format {column.format!r} "
+                f"({error})."
+            ) from error
 
     @property
     def text_rows(self) -> list[list[str]]:

@@ -71,9 +71,7 @@ class Tolerance:
         if self.rtol < 0 or self.atol < 0:
             raise InvalidValue(f"a tolerance cannot be negative: rtol={self.rtol}, atol={self.atol}.")
         if self.kind == "free" and not self.why:
-            raise InvalidValue(
-                "a quantity that is not compared must say why: Tolerance('free', why='wall time')."
-            )
+            raise InvalidValue("a quantity that is not compared must say why: Tolerance('free', why='wall time').")
 
     def to_json(self) -> JSON:
         """Return the tolerance as plain JSON values, without what its kind does not use."""
@@ -135,9 +133,7 @@ class Series:
         object.__setattr__(self, "seeds", tuple(int(seed) for seed in self.seeds))
         object.__setattr__(self, "rows", tuple(str(row) for row in self.rows))
         if y.ndim not in (1, 2):
-            raise InvalidValue(
-                f"series {self.name!r}: y must be (n,) or (seeds, n), received shape {y.shape}."
-            )
+            raise InvalidValue(f"series {self.name!r}: y must be (n,) or (seeds, n), received shape {y.shape}.")
         if (self.x or not self.is_image_like) and y.shape[-1] != len(self.x):
             raise InvalidValue(f"series {self.name!r}: {len(self.x)} x values but y of shape {y.shape}.")
         if self.seeds and (y.ndim != 2 or y.shape[0] != len(self.seeds)):
@@ -262,19 +258,13 @@ class Panel:
     def _check_series(self, series: Series) -> None:
         if self.kind == "image":
             if series.y.ndim != 2:
-                raise InvalidValue(
-                    f"{self._who}: {series.name!r} must be (rows, columns), not {series.y.shape}."
-                )
+                raise InvalidValue(f"{self._who}: {series.name!r} must be (rows, columns), not {series.y.shape}.")
         elif len(series.x) != series.y.shape[-1]:
             raise InvalidValue(f"{self._who}: {series.name!r} has no x values.")
         if self.kind == "lines" and any(isinstance(value, str) for value in series.x):
-            raise InvalidValue(
-                f"{self._who}: the x of {series.name!r} must be numbers; for names take 'dots'."
-            )
+            raise InvalidValue(f"{self._who}: the x of {series.name!r} must be numbers; for names take 'dots'.")
         if self.kind in ("dots", "bars") and not all(isinstance(value, str) for value in series.x):
-            raise InvalidValue(
-                f"{self._who}: the x of {series.name!r} must be names (str); for numbers take 'lines'."
-            )
+            raise InvalidValue(f"{self._who}: the x of {series.name!r} must be names (str); for numbers take 'lines'.")
 
     def to_json(self) -> JSON:
         """Return the panel as plain JSON values."""
@@ -456,10 +446,7 @@ def _rounded(value: Any) -> Any:
 
 def _csv_lines(panel: Panel) -> list[list[Any]]:
     if panel.wiring is not None:
-        return [
-            ["wiring", "", f"{e['source']} → {e['target']}", " ".join(e["matrices"])]
-            for e in panel.wiring.edges
-        ]
+        return [["wiring", "", f"{e['source']} → {e['target']}", " ".join(e["matrices"])] for e in panel.wiring.edges]
     lines: list[list[Any]] = []
     for series in panel.series:
         columns = series.x or tuple(float(i) for i in range(series.y.shape[-1]))
@@ -467,8 +454,7 @@ def _csv_lines(panel: Panel) -> list[list[Any]]:
             if panel.kind == "image":
                 name = series.rows[number] if series.rows else number
                 lines += [
-                    [series.name, "", f"{name} / {_text(x)}", _text(y)]
-                    for x, y in zip(columns, row, strict=True)
+                    [series.name, "", f"{name} / {_text(x)}", _text(y)] for x, y in zip(columns, row, strict=True)
                 ]
             else:
                 seed = series.seeds[number] if series.seeds else (number if series.y.ndim == 2 else "")

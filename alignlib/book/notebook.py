@@ -15,7 +15,7 @@ from typing import Any
 
 from alignlib.book.claims import Claim, Column, Table, Value, as_tolerance, columns_of
 from alignlib.book.figure import EXACT, JSON, Figure, Panel, Tolerance
-from alignlib.errors import InvalidValue
+from alignlib.errors import InvalidValue, nearest
 
 PROFILE_VARIABLE = "ALIGNLIB_PROFILE"
 
@@ -27,7 +27,8 @@ class Source:
     text: str
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> JSON:
-        return {"text/markdown": f"```python\n{self.text}\n```", "text/plain": self.text}
+        fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", self.text)), default=0))
+        return {"text/markdown": f"{fence}python\n{self.text}\n{fence}", "text/plain": self.text}
 
 
 def source(shown: Any) -> Source:
@@ -56,9 +57,7 @@ class Chapter:
 
     def __init__(self, name: str, namespace: Mapping[str, Any]):
         if not isinstance(name, str) or not re.fullmatch(r"\d\d-[a-z0-9]+(-[a-z0-9]+)*", name):
-            raise InvalidValue(
-                f"chapter name {name!r}: expected its file name, such as '02-backpropagation'."
-            )
+            raise InvalidValue(f"chapter name {name!r}: expected its file name, such as '02-backpropagation'.")
         self.name = name
         self.profile = os.environ.get(PROFILE_VARIABLE) or "custom"
         self.parameters = read_parameters(namespace)
@@ -118,7 +117,8 @@ class Chapter:
                 raise InvalidValue(f"table {id!r}: name the columns, or give rows as dictionaries.")
             columns = list(listed[0])
         made = columns_of(columns, formats or {}, tolerance or {})
-        cells = [[row.get(c.name) for c in made] if isinstance(row, Mapping) else row for row in listed]
+        names = [column.name for column in made]
+        cells = [_cells(row, number, names) for number, row in enumerate(listed, start=1)]
         table = Table(id, made, cells, alt, caption, self.name, self.provenance(id, {}))
         self._register(id, "table")
         return table
@@ -154,9 +154,17 @@ class Chapter:
     def _register(self, id: str, kind: str) -> None:
         before = self.made.setdefault(id, kind)
         if before != kind:
-            raise InvalidValue(
-                f"{id!r} is already the name of a {before} of this chapter; call this {kind} otherwise."
-            )
+            raise InvalidValue(f"{id!r} is already the name of a {before} of this chapter; call this {kind} otherwise.")
+
+
+def _cells(row: Sequence[Any] | Mapping[str, Any], number: int, names: Sequence[str]) -> Sequence[Any]:
+    """One row's cells in the order of the columns; a record may leave some out."""
+    if not isinstance(row, Mapping):
+        return row
+    for name in row:
+        if name not in names:
+            raise InvalidValue(f"unknown column {name!r} in row {number}{nearest(name, names) or '.'}")
+    return [row.get(name) for name in names]
 
 
 def read_parameters(namespace: Mapping[str, Any]) -> JSON:

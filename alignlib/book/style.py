@@ -46,10 +46,10 @@ _DASHED, _DOTTED, _DASH_DOT, _LONG = (0, (4, 1.6)), (0, (1.2, 1.4)), (0, (5, 1.5
 #: One look per rule, the same in the whole book. The first five must be told apart by colour alone.
 RULES: dict[str, Look] = {
     "bp": Look(Colour("#3b3b4f", "#e4e4ec"), "o", "-"),
-    "fa": Look(Colour("#0068b0", "#4fa8ec"), "s", _LONG),
+    "fa": Look(Colour("#0068b0", "#3f9fe8"), "s", _LONG),
     "dfa": Look(Colour("#bf4a00", "#ff9a5c"), "^", "-"),
     "ifa": Look(Colour("#00805c", "#2fd6a3"), "D", _DASH_DOT),
-    "shallow": Look(Colour("#9c4a86", "#f0a8d6"), "v", _DOTTED),
+    "shallow": Look(Colour("#9c4a86", "#ee8fca"), "v", _DOTTED),
     "usf": Look(Colour("#2c6e8f", "#7cc3de"), "P", "-"),
     "brsf": Look(Colour("#4a5fc1", "#9fb0ff"), "X", _DASHED),
     "frsf": Look(Colour("#6f4fb0", "#c3a8f5"), "h", _DASH_DOT),

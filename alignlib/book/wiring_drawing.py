@@ -153,9 +153,7 @@ def _circle(axes: Axes, x: float, colour: str, filled: bool) -> None:
     axes.add_patch(Circle((x, 0), RADIUS, facecolor=face, edgecolor=colour, linewidth=1.6))
 
 
-def _arrow(
-    axes: Axes, points: list[tuple[float, float]], colour: str, width: float, head: float = 10
-) -> None:
+def _arrow(axes: Axes, points: list[tuple[float, float]], colour: str, width: float, head: float = 10) -> None:
     """A line through two points, or a cubic through four, with its head at the last."""
     later = Path.CURVE4 if len(points) == 4 else Path.LINETO
     path = Path(points, [Path.MOVETO] + [later] * (len(points) - 1))
@@ -192,11 +190,6 @@ def _maths(text: str) -> str:
     def one(found: re.Match[str]) -> str:
         letter, number, transposed = found.groups()
         letter = {"δ": r"\delta", "ŷ": r"\hat{y}"}.get(letter, letter)
-        return (
-            f"${letter}"
-            + (f"_{{{number}}}" if number else "")
-            + (r"^{\mathsf{T}}" if transposed else "")
-            + "$"
-        )
+        return f"${letter}" + (f"_{{{number}}}" if number else "") + (r"^{\mathsf{T}}" if transposed else "") + "$"
 
     return re.sub(r"([^\W\d_])(\d*)(ᵀ?)(?=\s|$)", one, text)

@@ -24,9 +24,7 @@ def wiring_panel(
     nodes += [{"id": f"layer {depth + 1}", "label": "ŷ"}, {"id": "error", "label": "e"}]
     plain = [{"source": e.source, "target": e.target, "matrices": list(e.matrices)} for e in edges]
     title = rule_label(rule) if title is None else title
-    return Panel(
-        kind="wiring", title=title, y_label=subtitle, wiring=Wiring(rule, tuple(nodes), tuple(plain))
-    )
+    return Panel(kind="wiring", title=title, y_label=subtitle, wiring=Wiring(rule, tuple(nodes), tuple(plain)))
 
 
 def wirings(rules: str | Iterable[str], hidden: int = 2) -> list[Panel]:
