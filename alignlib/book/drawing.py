@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from matplotlib.transforms import offset_copy
 
 from alignlib._typing import Array
@@ -49,7 +50,7 @@ def draw(figure: Figure, reference: Figure | None = None) -> MatplotlibFigure:
     behind = _reference_panels(figure, reference)
     columns = _columns(figure.panels)
     rows = [figure.panels[i : i + columns] for i in range(0, len(figure.panels), columns)]
-    heights = [max(_height(panel, columns) for panel in row) for row in rows]
+    heights = [max(_height(panel, columns, len(rows)) for panel in row) for row in rows]
     with style.applied():
         drawing = MatplotlibFigure(figsize=(style.WIDTH, sum(heights)), layout="constrained")
         FigureCanvasAgg(drawing)
@@ -108,7 +109,7 @@ def _columns(panels: Sequence[Panel]) -> int:
     return 2 if len(panels) >= 4 and kinds <= {"lines", "image"} else 1
 
 
-def _height(panel: Panel, columns: int) -> float:
+def _height(panel: Panel, columns: int, rows: int) -> float:
     """Height of a panel in inches."""
     if panel.kind == "wiring":
         return wiring_height(panel)
@@ -119,7 +120,7 @@ def _height(panel: Panel, columns: int) -> float:
         return 0.95 + 0.3 * (1.3 if _one_series_a_row(panel) else len(panel.series)) * len(_categories(panel))
     if panel.kind == "image":
         return _image_height(panel, columns)
-    return 3.5 if columns == 1 else 2.7
+    return 3.5 if rows == 1 else 3.0 if columns == 1 else 2.7
 
 
 def _decorate(axes: Axes, panel: Panel, columns: int, first: Axes) -> None:
@@ -213,13 +214,23 @@ def _frame_lines(axes: Axes, panel: Panel) -> None:
         line(guide.value, color=style.MUTED.light, linewidth=1.1, linestyle=(0, (2, 2)), zorder=0.5)
     if panel.y_limits is not None:
         axes.set_ylim(*panel.y_limits)
+    if panel.y_scale == "log":
+        _number_log_axis(axes.yaxis, *axes.get_ylim(), most=200)
     if panel.x_scale == "log":
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        _number_log_axis(axes.xaxis, *axes.get_xlim(), most=30)
     elif all(float(x).is_integer() for series in panel.series for x in series.x):
         axes.xaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10], integer=True))
     axes.yaxis.grid(True, color=style.FAINT.light, linewidth=0.6, zorder=0)
     axes.set_axisbelow(True)
     axes.margins(x=0.02)
+
+
+def _number_log_axis(axis: Axis, low: float, high: float, most: float) -> None:
+    """Where a logarithmic axis spans less than a factor ``most``, powers of ten alone are too few numbers."""
+    axis.set_minor_formatter(NullFormatter())
+    if high < most * low:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _numbers(values: Sequence[Any]) -> Array:

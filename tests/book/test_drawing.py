@@ -240,6 +240,13 @@ def test_log_scales_reach_the_axes():
     assert figure(lying).draw().axes[0].get_xscale() == "log"
 
 
+def test_a_short_log_axis_has_more_numbers_than_powers_of_ten():
+    made = panel("lines", series("a", [0, 1], [8, 60]), y_scale="log")
+    drawing = figure(made).draw()
+    labels = [label.get_text() for label in drawing.axes[0].get_yticklabels()]
+    assert {"10", "20", "50"} <= set(labels)
+
+
 def test_whole_epochs_have_whole_ticks():
     ticks = figure(panel("lines", series("a", range(4), range(4)))).draw().axes[0].get_xticks()
     assert all(float(tick).is_integer() for tick in ticks)
