@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
@@ -75,7 +75,7 @@ class _Bench:
         self.experiment, self.network, self.rule = experiment, network, rule
         self.x, self.y = (part[: experiment.batch_size].copy() for part in (data.x_train, data.y_train))
         self.flat = np.zeros_like(network.parameters)
-        self.gradients = network.views(self.flat)
+        self.gradients, self.buffers = network.views(self.flat), network.buffers(len(self.x))
         self.optimizer = optimizers.make(
             experiment.optimizer,
             network.parameters,
@@ -92,8 +92,8 @@ class _Bench:
     def step(self) -> None:
         """Make one step and note the seconds of its parts."""
         self.spent = dict.fromkeys((FORWARD, ERROR_PASS, SLOPES), 0.0)
-        start = perf_counter()
-        self.rule.learn(self.network, self.x, self.y, self.gradients, self.experiment.weight_decay)
+        decay, start = self.experiment.weight_decay, perf_counter()
+        self.rule.learn(self.network, self.x, self.y, self.gradients, decay, self.buffers)
         learned = perf_counter()
         self.optimizer.step(self.network.parameters, self.flat)
         stepping = perf_counter() - learned
@@ -114,17 +114,16 @@ class _Bench:
 
         return timed
 
-    def _with_slopes_clocked(self, trace: Callable[[Array], Trace]) -> Callable[[Array], Trace]:
-        def traced(x: Array) -> Trace:
-            plain = trace(x)
-            return _ClockedTrace(plain.inputs, plain.pre_activations, plain.output, self.spent)
+    def _with_slopes_clocked(self, trace: Callable[..., Trace]) -> Callable[..., Trace]:
+        def traced(*arguments: Any) -> Trace:
+            return _ClockedTrace(**vars(trace(*arguments)), spent=self.spent)
 
         return traced
 
 
 @dataclass(frozen=True)
 class _ClockedTrace(Trace):
-    spent: dict[str, float]
+    spent: dict[str, float] = field(default_factory=dict)
 
     def through(self, layer: Dense, signal: Array) -> Array:
         start = perf_counter()
