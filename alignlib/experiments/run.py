@@ -77,7 +77,7 @@ def run(experiment: Experiment, *, show_progress: bool = True) -> Result:
     recorder, stopwatch = Recorder(network, rule, data, experiment.probe), Stopwatch()
     steps_an_epoch = -(-len(data.x_train) // experiment.batch_size)
     stop = EarlyStop(experiment.stop_at_train_error, Answers(network.loss, data.task))
-    steps = stopwatch.time(_training(experiment, data, network, rule))
+    steps = stopwatch.time(training(experiment, data, network, rule))
     if show_progress:
         what = f"{rule.label} on {experiment.dataset}, seed {experiment.seed}"
         steps = progress(steps, total=experiment.epochs * steps_an_epoch, what=what, unit="step")
@@ -91,7 +91,8 @@ def run(experiment: Experiment, *, show_progress: bool = True) -> Result:
     return Result(experiment, recorder.curves(), data.checksum, stopwatch.seconds, network.parameters.size, versions())
 
 
-def _training(experiment: Experiment, data: Dataset, network: MLP, rule: Rule) -> Iterator[Step]:
+def training(experiment: Experiment, data: Dataset, network: MLP, rule: Rule) -> Iterator[Step]:
+    """Return the updates of an experiment, each made when it is asked for, in place."""
     optimizer = optimizers.make(
         experiment.optimizer,
         network.parameters,
