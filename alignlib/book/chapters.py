@@ -24,6 +24,7 @@ from alignlib.errors import AlignlibError, InvalidValue, choose, nearest
 
 FOLDER = "chapters"
 NAME = re.compile(r"(\d\d)-([a-z0-9]+(?:-[a-z0-9]+)*)")
+CLONE = Path(__file__).resolve().parents[2]
 DEFAULT_PROFILE = "digits"
 EVERY_CHAPTER = "all"
 
@@ -69,8 +70,7 @@ def find_root(start: Path | None = None) -> Path:
         If there is none, with what was looked for.
     """
     start = (start or Path.cwd()).resolve()
-    clone = Path(__file__).resolve().parents[2]
-    for folder in (start, *start.parents, clone):
+    for folder in (start, *start.parents, CLONE):
         if (folder / FOLDER).is_dir() and ((folder / "_toc.yml").exists() or (folder / "profiles").is_dir()):
             return folder
     raise AlignlibError(

@@ -152,7 +152,7 @@ def form(content: JSON) -> JSON:
     if "panels" in content:
         kept["panels"] = [_panel_form(panel) for panel in content["panels"]]
     elif "columns" in content:
-        kept["rows"] = [[_cell_form(cell) for cell in row] for row in content["rows"]]
+        kept["rows"] = [_row_form(content["columns"], row) for row in content["rows"]]
     else:
         kept["value"] = _cell_form(content["value"])
     return kept
@@ -192,7 +192,7 @@ def _list_differences(old: list[Any], new: list[Any], place: str) -> list[str]:
     elif len(old) != len(new):
         return [f"{place}: {len(old)} became {len(new)}"]
     lines: list[str] = []
-    for number, (one, other) in enumerate(zip(old, new, strict=False)):
+    for number, (one, other) in enumerate(zip(old, new, strict=True)):
         label = names_old[number] if names_old else number + 1
         lines += form_differences(one, other, f"{place} {label}")
     return lines
@@ -329,6 +329,11 @@ def _series_form(series: JSON) -> JSON:
     if any(isinstance(value, str) for value in series["x"]):
         kept["x"] = series["x"]
     return kept
+
+
+def _row_form(columns: Sequence[JSON], row: Sequence[Any]) -> JSON:
+    cells = {column["name"]: _cell_form(cell) for column, cell in zip(columns, row, strict=True)}
+    return {"name": row[0], "cells": cells} if row and isinstance(row[0], str) else {"cells": cells}
 
 
 def _cell_form(cell: Any) -> Any:

@@ -19,7 +19,7 @@ from typing import Any
 from alignlib.book import chapters as book_chapters
 from alignlib.book.chapters import Chapter
 from alignlib.book.claims import CLAIM_MIME, TABLE_MIME, VALUE_MIME
-from alignlib.book.compare import JSON, Deviation, compare, quantities
+from alignlib.book.compare import JSON, Deviation, compare, form, quantities
 from alignlib.book.figure import MIME as FIGURE_MIME
 from alignlib.book.files import ASIDE, digest, read_json, remove_unfinished, write_file
 from alignlib.errors import AlignlibError
@@ -379,7 +379,8 @@ def _require_numbers(content: JSON, shown: str) -> None:
     try:
         for entry in content["values"].values() if "values" in content else [content]:
             quantities(entry)
-    except (KeyError, TypeError, ValueError) as error:
+            form(entry)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise AlignlibError(f"{shown}: its numbers cannot be read ({error}).") from None
 
 
