@@ -41,7 +41,7 @@ parts:
       - file: status
       - file: bibliography
 """
-BIBLIOGRAPHY = "# Bibliography\n\n```{bibliography}\n```\n"
+BIBLIOGRAPHY = "# Bibliography\n\n```{bibliography}\n:style: alpha\n```\n"
 
 
 def cell(kind: str, source: str, outputs: list[Any] | None = None, **metadata: Any) -> dict[str, Any]:
