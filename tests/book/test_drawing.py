@@ -17,8 +17,8 @@ from PIL import Image
 
 from alignlib import book
 from alignlib.book import Figure, Guide, panel, series, style
-from alignlib.book.drawing import REFERENCE_NAME, short_number, spread_apart
 from alignlib.book.figure import MIME
+from alignlib.book.naming import REFERENCE_NAME, short_number, spread_apart
 from alignlib.errors import InvalidValue
 
 ALT = "Lines that fall, one for each rule, and dots that stand in rows."
@@ -212,9 +212,12 @@ def test_every_kind_takes_a_reference(kind):
 
 
 def test_a_reference_with_other_rows_is_drawn_where_they_meet():
-    ours = figure(book.finals(fakes(("bp", "dfa", "fa"))))
-    theirs = figure(book.finals(fakes(("ifa", "bp"))))
-    assert REFERENCE_NAME in texts(ours.draw(reference=theirs))
+    ours = figure(panel("dots", series("n", ["a", "b", "c"], [1.0, 2.0, 3.0])))
+    theirs = figure(panel("dots", [series("n", ["c", "z", "a"], [30.0, 0.0, 10.0]), series("m", ["a"], [5.0])]))
+    axes = ours.draw(reference=theirs).axes[0]
+    grey = next(line for line in axes.lines if line.get_color() == style.REFERENCE.light)
+    rows = [round(float(y)) for y in grey.get_ydata()]
+    assert dict(zip(rows, grey.get_xdata(), strict=True)) == {2: 30.0, 0: 10.0}
 
 
 def test_a_reference_of_another_shape_is_refused():
