@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from functools import partial
 from itertools import groupby
+from multiprocessing.process import BaseProcess
 
 from alignlib import datasets
 from alignlib.errors import AlignlibError, InvalidValue
@@ -112,7 +114,20 @@ def _run(experiment: Experiment, show_progress: bool) -> Result:
 
 def _processes(workers: int) -> ProcessPoolExecutor:
     # "spawn": a forked child would inherit BLAS threads of its parent in an unknown state
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    """End this worker when its parent is killed; by itself it would wait for more work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+
+
+def _end_after(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 @contextmanager

@@ -385,9 +385,11 @@ def test_former_chapters_leave_nothing_behind(book: Path) -> None:
 WAITS = """\
 import os, time
 from pathlib import Path
-Path("started").write_text(str(os.getpid()))
-while not Path("go").exists():
-    time.sleep(0.05)"""
+from alignlib.experiments.many import _processes
+with _processes(1) as pool:
+    Path("started").write_text(f"{os.getpid()} {pool.submit(os.getpid).result()}")
+    while not Path("go").exists():
+        time.sleep(0.05)"""
 
 
 @pytest.fixture
@@ -400,13 +402,13 @@ def waiting(tmp_path: Path, make_book: MakeBook) -> Path:
     return root
 
 
-def start_build(root: Path) -> tuple[subprocess.Popen[str], int]:
-    """Start a build in a process of its own; return it and its kernel's process once a cell runs."""
+def start_build(root: Path) -> tuple[subprocess.Popen[str], list[int]]:
+    """Start a build in a process of its own; return it and the processes of its kernel and worker once a cell runs."""
     command = [sys.executable, "-m", "alignlib.cli", "build"]
     process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     started = root / "chapters/started"
     assert _eventually(lambda: started.exists() and started.read_text() != ""), process.communicate(timeout=5)
-    return process, int(started.read_text())
+    return process, [int(number) for number in started.read_text().split()]
 
 
 def _eventually(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
@@ -430,14 +432,14 @@ def _gone(process: int) -> bool:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="kills processes the POSIX way")
 def test_a_killed_build_blocks_nobody_and_the_next_starts_clean(waiting: Path) -> None:
-    process, kernel = start_build(waiting)
+    process, below = start_build(waiting)
     with pytest.raises(AlignlibError, match=rf"another build is at work .*process {process.pid}"):
         quietly(waiting)
     temporary = json.loads((waiting / "_build/lock").read_text())["temporary"]
     assert Path(temporary).is_dir()
     process.kill()
     process.communicate()
-    assert _eventually(lambda: _gone(kernel))
+    assert _eventually(lambda: all(map(_gone, below)))
     assert (waiting / "_build/digits/executed/chapters/02-waits.ipynb").read_text() == "old"
     (waiting / "_build/digits/state").mkdir(exist_ok=True)
     half = waiting / "_build/digits/state/.02-waits.json.1.partial"
@@ -455,13 +457,13 @@ def test_a_killed_build_blocks_nobody_and_the_next_starts_clean(waiting: Path) -
 @pytest.mark.skipif(sys.platform == "win32", reason="signals the POSIX way")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_ctrl_c_stops_the_kernel_and_keeps_the_old_book(waiting: Path, number: int, code: int) -> None:
-    process, kernel = start_build(waiting)
+    process, below = start_build(waiting)
     process.send_signal(number)
     output, _ = process.communicate(timeout=30)
     assert process.returncode == code, output
     assert "nothing of the old book was touched" in output
     assert "Traceback" not in output
-    assert _eventually(lambda: _gone(kernel), 5)
+    assert _eventually(lambda: all(map(_gone, below)), 5)
     assert (waiting / "_build/digits/executed/chapters/02-waits.ipynb").read_text() == "old"
     assert not list((waiting / "_build").rglob("*.partial"))
     assert json.loads((waiting / "_build/lock").read_text()) == {}
