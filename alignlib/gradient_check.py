@@ -10,6 +10,7 @@ import numpy.typing as npt
 from alignlib._typing import Array
 from alignlib.errors import InvalidValue
 from alignlib.network import MLP
+from alignlib.rules import Rule
 
 
 def finite_differences(network: MLP, x: Array, y: Array, step: float = 1e-5) -> Array:
@@ -58,3 +59,8 @@ def relative_deviation(u: npt.ArrayLike, v: npt.ArrayLike) -> float:
         raise InvalidValue(f"relative_deviation needs equal shapes; received {u.shape} and {v.shape}.")
     larger = max(np.linalg.norm(u), np.linalg.norm(v))
     return float(np.linalg.norm(u - v) / larger) if larger else 0.0
+
+
+def deviation(rule: Rule, network: MLP, x: Array, y: Array, step: float = 1e-5) -> float:
+    """Return the :func:`relative_deviation` of a rule's gradient from the differences of the loss."""
+    return relative_deviation(flat(rule.gradients(network, x, y)), finite_differences(network, x, y, step))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import alignlib as al
-from alignlib.gradient_check import finite_differences, flat, relative_deviation
+from alignlib.gradient_check import deviation, finite_differences, flat, relative_deviation
 
 
 def make(sizes=(4, 5, 3), output="logistic", dtype="float64", seed=0):
@@ -33,8 +33,7 @@ def test_it_follows_the_order_of_the_parameters():
 
 def test_the_truncation_error_falls_with_the_square_of_the_step():
     net, x, y = make()
-    true = flat(al.rules.Backprop(net).gradients(net, x, y))
-    far, near = (relative_deviation(true, finite_differences(net, x, y, step)) for step in (1e-2, 1e-3))
+    far, near = (deviation(al.rules.Backprop(net), net, x, y, step) for step in (1e-2, 1e-3))
     assert far / near == pytest.approx(100, rel=0.02)
 
 
@@ -76,3 +75,9 @@ def test_relative_deviation_of_known_vectors():
     assert relative_deviation(0 * v, 0 * v) == 0.0
     with pytest.raises(al.InvalidValue, match="equal shapes"):
         relative_deviation(v, [1.0])
+
+
+def test_backprop_is_the_gradient_and_shallow_is_not():
+    net, x, y = make()
+    assert deviation(al.rules.Backprop(net), net, x, y) < 1e-8
+    assert deviation(al.rules.Shallow(net), net, x, y) > 0.1
