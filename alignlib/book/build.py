@@ -88,5 +88,5 @@ def _seconds(execution: Execution | None) -> str:
 def _outcome(check: ChapterCheck) -> list[str]:
     claims = f"{check.claims_held}/{check.claims}"
     recorded = not any(failure.figure.startswith("claim") for failure in check.failures)
-    worst = "differs" if math.isinf(check.worst) else f"{check.worst:.0%} of its tolerance"
+    worst = "differs" if math.isinf(check.worst) else f"{100 * check.worst:.2g} % of its tolerance"
     return [str(check.figures), f"{claims} as recorded" if recorded else f"{claims}, not as recorded", worst]

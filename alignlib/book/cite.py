@@ -14,7 +14,7 @@ import yaml
 from alignlib.book import chapters as book_chapters
 from alignlib.book import pages, reference
 from alignlib.book.chapters import Chapter
-from alignlib.book.manifest import read_manifest, title
+from alignlib.book.manifest import read_manifest
 from alignlib.errors import InvalidValue, nearest
 
 JSON = dict[str, Any]
@@ -77,7 +77,7 @@ def _text(root: Path, cited: Cited) -> str:
     site = str(config.get("html", {}).get("baseurl") or pages.SITE).rstrip("/") + "/"
     anchor = "fig" if cited.kind == "Figure" else "table"
     address = f"{site}chapters/{cited.chapter.name}.html#{anchor}-{cited.id}"
-    heading = title(book_chapters.read_notebook(cited.chapter.path)) or cited.chapter.name
+    heading = pages.read_chapter(cited.chapter.path).title
     author, book = config.get("author", "The authors"), config.get("title", "Learning without weight transport")
     year = config.get("copyright", "")
     what = f"{cited.kind} {cited.number} ({cited.id}), chapter {cited.chapter.number}: {heading}"

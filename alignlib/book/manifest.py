@@ -6,20 +6,18 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from alignlib.book import chapters as book_chapters
-from alignlib.book.chapters import Chapter, Execution, source_of
-from alignlib.book.claims import CLAIM_MIME, TABLE_MIME, VALUE_MIME
-from alignlib.book.figure import MIME as FIGURE_MIME
+from alignlib.book import chapters, pages
+from alignlib.book.chapters import Execution
 from alignlib.book.files import read_json, write_json
+from alignlib.book.pages import ShownChapter
 
 JSON = dict[str, Any]
 PACKAGES = ("alignlib", "numpy", "matplotlib", "papermill", "jupyter-book")
-KINDS = {FIGURE_MIME: "figures", TABLE_MIME: "tables", CLAIM_MIME: "claims", VALUE_MIME: "values"}
 
 
 def manifest_path(root: Path, profile: str | None = None) -> Path:
@@ -43,25 +41,25 @@ def write_manifest(root: Path, profile: str, executions: Sequence[Execution]) ->
 def make_manifest(root: Path, profile: str, executions: Sequence[Execution]) -> JSON:
     """Return the chapters, figures, tables, claims and values of an executed book, and the versions used.
 
-    A figure's number is its chapter's and its place among the captioned figures there, as the site numbers them.
+    A figure's number is its chapter's and its place among the figures there, as the site numbers them.
     """
     manifest: JSON = {"profile": profile, "versions": versions()}
     manifest |= {"chapters": [], "figures": [], "tables": [], "claims": [], "values": []}
-    settings = book_chapters.profile_values(root, profile)
+    settings = chapters.profile_values(root, profile)
     for execution in executions:
-        chapter = execution.chapter
-        notebook = book_chapters.read_notebook(execution.output)
-        declared = book_chapters.parameters(chapter)
+        shown = pages.read_chapter(execution.output)
+        declared = chapters.parameters(execution.chapter)
         manifest["chapters"].append(
             {
-                "id": chapter.name,
-                "number": chapter.number,
-                "title": title(notebook) or chapter.name,
+                "id": shown.name,
+                "number": shown.number,
+                "title": shown.title,
                 "seconds": round(execution.seconds, 1),
-                "parameters": book_chapters.effective(declared, settings[chapter.name]),
+                "parameters": chapters.effective(declared, settings[shown.name]),
             }
         )
-        _add_outputs(manifest, chapter, notebook)
+        for kind, entries in _entries(shown).items():
+            manifest[kind] += [{"chapter": shown.name, **entry} for entry in entries]
     return manifest
 
 
@@ -70,37 +68,26 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}}
 
 
-def title(notebook: Mapping[str, Any]) -> str:
-    """Return the first heading of a notebook."""
-    for cell in notebook["cells"]:
-        for line in source_of(cell).splitlines() if cell.get("cell_type") == "markdown" else ():
-            if line.startswith("# "):
-                return line.removeprefix("# ").strip()
-    return ""
+def _entries(shown: ShownChapter) -> dict[str, list[JSON]]:
+    claim_names = ("id", "statement", "holds", "measured", "source")
+    return {
+        "figures": [
+            {
+                **_of_item(figure.data),
+                "number": f"{shown.number}.{place}",
+                "caption": figure.caption,
+                "digest": figure.data["provenance"]["digest"],
+            }
+            for place, figure in enumerate(shown.figures, start=1)
+        ],
+        "tables": [{**_of_item(table), "caption": table["caption"]} for table in shown.tables],
+        "claims": [{name: claim[name] for name in claim_names} for claim in shown.claims],
+        "values": [{"id": v["name"], "value": v["value"], "text": v["text"]} for v in shown.values],
+    }
 
 
-def _add_outputs(manifest: JSON, chapter: Chapter, notebook: Mapping[str, Any]) -> None:
-    figures = 0
-    for cell in notebook["cells"]:
-        for output in cell.get("outputs", []):
-            for mime in set(KINDS) & set(output.get("data", {})):
-                figures += mime == FIGURE_MIME
-                entry = _entry(mime, output["data"][mime], cell, f"{chapter.number}.{figures}")
-                manifest[KINDS[mime]].append({"chapter": chapter.name, **entry})
-
-
-def _entry(mime: str, shown: JSON, cell: Mapping[str, Any], number: str) -> JSON:
-    if mime == CLAIM_MIME:
-        return {name: shown[name] for name in ("id", "statement", "holds", "measured", "source")}
-    if mime == VALUE_MIME:
-        return {"id": shown["name"], "value": shown["value"], "text": shown["text"]}
-    provenance = shown.get("provenance", {})
-    entry = {"id": shown["id"], "alt": shown["alt"], "data": provenance.get("data", {})}
-    if mime == TABLE_MIME:
-        return {**entry, "caption": shown.get("caption", "")}
-    caption = cell.get("metadata", {}).get("mystnb", {}).get("figure", {}).get("caption", "")
-    digest = provenance.get("digest", "")
-    return {**entry, "number": number, "caption": " ".join(str(caption).split()), "digest": digest}
+def _of_item(item: JSON) -> JSON:
+    return {"id": item["id"], "alt": item["alt"], "data": item.get("provenance", {}).get("data", {})}
 
 
 def publish(root: Path, profile: str) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alignlib.book.claims import CLAIM_MIME, TABLE_MIME, Claim, Table
+from alignlib.book.claims import CLAIM_MIME, TABLE_MIME, VALUE_MIME, Claim, Table
 from alignlib.book.figure import MIME as FIGURE_MIME
 from alignlib.book.figure import Figure
 
@@ -51,6 +51,7 @@ class ShownChapter:
     figures: tuple[ShownFigure, ...]
     tables: tuple[Json, ...]
     claims: tuple[Json, ...]
+    values: tuple[Json, ...] = ()
 
     @property
     def number(self) -> int:
@@ -69,6 +70,7 @@ def read_chapter(path: Path) -> ShownChapter:
     figures: list[ShownFigure] = []
     tables: list[Json] = []
     claims: list[Json] = []
+    values: list[Json] = []
     for cell, shown in _outputs(notebook):
         if FIGURE_MIME in shown:
             figures.append(_figure(cell, shown))
@@ -76,7 +78,10 @@ def read_chapter(path: Path) -> ShownChapter:
             tables.append(shown[TABLE_MIME])
         if CLAIM_MIME in shown:
             claims.append(shown[CLAIM_MIME])
-    return ShownChapter(path.stem, _title(notebook, path.stem), tuple(figures), tuple(tables), tuple(claims))
+        if VALUE_MIME in shown:
+            values.append(shown[VALUE_MIME])
+    title = _title(notebook, path.stem)
+    return ShownChapter(path.stem, title, tuple(figures), tuple(tables), tuple(claims), tuple(values))
 
 
 def _outputs(notebook: Json) -> Iterator[tuple[Json, Json]]:
