@@ -73,6 +73,26 @@ def choose_for_each_rule(
     return {rule: _choice(by_value, margin) for rule, by_value in errors.items()}
 
 
+def at_best(
+    results: Sequence[Result],
+    by: Sequence[str] = ("rule", "hidden"),
+    field: str = "learning_rate",
+    curve: str = "test_error",
+) -> list[Result]:
+    """Return, for each combination of the fields ``by``, only the runs at its best value of ``field``.
+
+    The same choice as :func:`choose_for_each_rule`, made again wherever a field in ``by`` has another value.
+    """
+    groups: dict[tuple[object, ...], list[Result]] = {}
+    for result in results:
+        groups.setdefault(tuple(getattr(result.experiment, name) for name in by), []).append(result)
+    kept = []
+    for group in groups.values():
+        (best,) = {choice.value for choice in choose_for_each_rule(group, 0.0, field, curve).values()}
+        kept += [result for result in group if getattr(result.experiment, field) == best]
+    return kept
+
+
 def _choice(errors: dict[float, list[float]], margin: float) -> Choice:
     values = sorted(errors)
     means = np.array([np.mean(errors[value]) for value in values])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import alignlib as al
-from alignlib.tuning import choose_for_each_rule
+from alignlib.tuning import at_best, choose_for_each_rule
 
 BASE = al.Experiment(evaluate="validation")
 
@@ -67,3 +67,10 @@ def test_test_data_is_not_for_choosing():
 def test_a_negative_margin_is_refused():
     with pytest.raises(al.InvalidValue, match="margin"):
         choose_for_each_rule(sweep({1e-3: 3}), margin=-1.0)
+
+
+def test_the_choice_is_made_again_for_each_network():
+    narrow, wide = (al.Experiment(hidden=hidden, evaluate="validation") for hidden in [(8, 8), (64, 64)])
+    results = sweep({1e-3: [5, 7], 1e-2: [3, 1]}, base=narrow) + sweep({1e-3: [2, 2], 1e-2: [9, 1]}, base=wide)
+    kept = [(r.experiment.hidden, r.experiment.learning_rate, r.experiment.seed) for r in at_best(results)]
+    assert kept == [((8, 8), 1e-2, 0), ((8, 8), 1e-2, 1), ((64, 64), 1e-3, 0), ((64, 64), 1e-3, 1)]
