@@ -41,6 +41,12 @@ class ShownFigure:
         """The alternative text."""
         return str(self.data.get("alt", ""))
 
+    @property
+    def title(self) -> str:
+        """The message of the figure: the bold beginning of its caption, or all of it."""
+        found = re.match(r"\*\*.+?\*\*", self.caption)
+        return found[0] if found else self.caption
+
 
 @dataclass(frozen=True)
 class ShownChapter:
@@ -179,7 +185,7 @@ def _card(chapter: ShownChapter, figure: ShownFigure, profile: str) -> list[str]
         f'<a href="{place}">{image}</a>',
         "```",
         "",
-        f"{{numref}}`fig-{figure.id}` {figure.caption}",
+        f"{{numref}}`fig-{figure.id}` {figure.title}",
         "",
         "```{raw} html",
         f'<p class="figure-files">{files}</p>',
@@ -217,8 +223,8 @@ def claims_page(chapters: Sequence[ShownChapter]) -> str:
         "",
         f"The book makes {len(claims)} claims that a computation decides; here {held} hold and "
         f"{len(claims) - held} do not.",
-        "A claim that does not hold is one of a paper or of the article that our measurement contradicts,",
-        "and it is kept because that is a result too.",
+        "What does not hold stays on the list: a statement of a paper that our measurement contradicts is a result,",
+        "and so is an expectation of ours that failed.",
         "A verdict that changes stops the build.",
         "",
     ]
