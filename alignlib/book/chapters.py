@@ -460,8 +460,9 @@ def _perform(job: _Job, temporary: Path) -> float:
     from alignlib.book import kernel
 
     started = time.perf_counter()
+    # noted before anything is read, so that a change made meanwhile counts as one at the next build
+    inputs = _inputs(job.chapter, job.values, freshness.shared_inputs(job.root)) if job.record else {}
     notebook = _runnable(job.chapter)
-    before = _inputs(job.chapter, job.values, freshness.shared_inputs(job.root)) if job.record else {}
     place = kernel.Place(
         job.chapter.name,
         job.chapter.path.resolve().parent,
@@ -475,8 +476,7 @@ def _perform(job: _Job, temporary: Path) -> float:
     write_file(job.output, text)
     seconds = time.perf_counter() - started
     if job.record:
-        # what was read before the run, so that a change made meanwhile counts as a change; data may have come
-        inputs = {**before, **freshness.dataset_inputs(_mentions(job.chapter, job.values))}
+        inputs |= freshness.dataset_inputs(_mentions(job.chapter, job.values))  # the run may have fetched data
         record = freshness.record(job.chapter.name, seconds, inputs, digest(text))
         write_json(_record(job.record, job.chapter), record)
     return seconds
