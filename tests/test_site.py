@@ -95,7 +95,8 @@ def notebook(chapter: str, title: str, text: str) -> dict[str, Any]:
             cell(
                 "markdown",
                 f"## What it shows\n\nThe error ends at {{glue:text}}`{chapter}-error`, see "
-                f"{{numref}}`fig-{chapter[3:]}-error` and {{eq}}`eq-{chapter}`.\n\n"
+                f"{{numref}}`fig-{chapter[3:]}-error`, {{ref}}`the table <table-table-{chapter}>` and "
+                f"{{eq}}`eq-{chapter}`.\n\n"
                 f"$$\\delta_l = (B_l e) \\odot f'(a_l)$$ (eq-{chapter})\n\n"
                 f"```{{exercise}} Try\n:label: exercise-{chapter}\nTry it.\n```\n\n"
                 f"```{{solution}} exercise-{chapter}\n:class: dropdown\nSo.\n```\n",
@@ -184,6 +185,11 @@ def test_pages_and_citations_agree_on_the_number_of_a_figure(tiny: tuple[Path, s
     assert site._misnumbered(built, manifest) == [
         "chapters/04-second.html: figure 'second-angle' is 'Fig. 4.2', its citation says 4.1"
     ]
+
+
+def test_the_text_can_refer_to_a_computed_table(tiny: tuple[Path, site.SiteReport]) -> None:
+    link = page(tiny[0], "chapters/04-second.html").find("a", string="the table")
+    assert link["href"].endswith("#table-table-04-second")
 
 
 def test_a_figure_has_its_text_and_its_files(tiny: tuple[Path, site.SiteReport]) -> None:

@@ -1,4 +1,4 @@
-"""What the book needs of Sphinx beyond Jupyter Book: true chapter numbers, alternative texts, tidy pages.
+"""What the book needs of Sphinx beyond Jupyter Book: true chapter numbers, alternative texts, anchors, tidy pages.
 
 The build puts every figure's data at ``exports/figures/<id>.json`` of the source folder;
 a figure of the text carries the name ``fig-<id>``.
@@ -18,6 +18,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.environment.collectors.toctree import TocTreeCollector
 
 CHAPTER = re.compile(r"chapters/(\d\d)-")
+ANCHOR = re.compile(r'\bid="((table|claim)-[a-z0-9-]+)"')
 FILES = ("svg", "png", "csv", "json")
 
 
@@ -55,6 +56,15 @@ def describe_figures(app: Sphinx, doctree: nodes.document) -> None:
         figure += nodes.legend("", nodes.raw("", file_links(names[0], app.env.docname), format="html"))
 
 
+def name_outputs(app: Sphinx, doctree: nodes.document) -> None:
+    """Let the text refer to computed tables and to claims by their anchors: {ref}`the table <table-ID>`."""
+    standard = app.env.get_domain("std")
+    for raw in doctree.findall(nodes.raw):
+        for anchor, kind in ANCHOR.findall(raw.astext()):
+            standard.data["labels"][anchor] = (app.env.docname, anchor, f"the {kind}")
+            standard.data["anonlabels"][anchor] = (app.env.docname, anchor)
+
+
 def file_links(figure: str, docname: str) -> str:
     """Return the line below a figure that leads to its files and its citation."""
     up = "../" * docname.count("/")
@@ -86,5 +96,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
     TocTreeCollector.assign_figure_numbers = renumbered  # type: ignore[method-assign]
     app.connect("doctree-read", describe_figures)
+    app.connect("doctree-read", name_outputs)
     app.connect("html-page-context", tidy_page, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
