@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -294,6 +295,21 @@ def test_a_path_in_a_data_file_is_found(tmp_path: Path) -> None:
     assert check_site(tmp_path, ["SECRET-ROOT"]).problems == [
         "error.json: holds 'SECRET-ROOT', a path of the machine that built it"
     ]
+
+
+@pytest.mark.browser
+def test_a_browser_shows_equations_without_any_network(tiny: tuple[Path, site.SiteReport], tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no Chromium on this machine")
+    address = (tiny[0] / "_build" / "html" / "chapters" / "04-second.html").as_uri()
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    options += ["--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={tmp_path}", "--virtual-time-budget=20000"]
+    command = [browser, *options, "--dump-dom", address]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    soup = BeautifulSoup(ran.stdout, "html.parser")
+    assert soup.select("mjx-container svg"), "MathJax drew no equation"
+    assert not soup.select("mjx-merror")
 
 
 def test_a_missing_chapter_is_named(tmp_path: Path) -> None:
