@@ -92,7 +92,8 @@ def _text(root: Path, cited: Cited) -> str:
 
 def _bibtex(cited: Cited, heading: str) -> str:
     data = {"provenance": {"digest": cited.digest}}
-    figure = pages.ShownFigure(cited.id, cited.caption, data, "", b"")
+    anchor = "" if cited.kind == "Figure" else f"table-{cited.id}"
+    figure = pages.ShownFigure(cited.id, cited.caption, data, "", b"", anchor)
     return pages.figure_bibtex(pages.ShownChapter(cited.chapter.name, heading, (), (), ()), figure, cited.profile)
 
 

@@ -198,16 +198,18 @@ def _card(chapter: ShownChapter, figure: ShownFigure, profile: str) -> list[str]
 
 
 def figure_bibtex(chapter: ShownChapter, figure: ShownFigure, profile: str) -> str:
-    """Return a BibTeX entry for one figure."""
+    """Return a BibTeX entry for one figure; an anchor ``table-…`` makes it a table's."""
+    anchor = figure.anchor or f"fig-{figure.id}"
+    kind = "Table" if anchor.startswith("table-") else "Figure"
     digest = figure.data.get("provenance", {}).get("digest", "")[:12]
     note = f"profile {profile}" + (f", data digest {digest}" if digest else "")
     return "\n".join(
         (
             f"@misc{{alignlib-{figure.id},",
             "  author = {{The alignlib authors}},",
-            f"  title = {{Figure ``{figure.id}'', in: Learning without weight transport, {chapter.title}}},",
+            f"  title = {{{kind} ``{figure.id}'', in: Learning without weight transport, {chapter.title}}},",
             "  year = {2026},",
-            f"  url = {{{SITE}chapters/{chapter.name}.html#fig-{figure.id}}},",
+            f"  url = {{{SITE}chapters/{chapter.name}.html#{anchor}}},",
             f"  note = {{{note}}}",
             "}",
         )
