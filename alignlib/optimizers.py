@@ -22,7 +22,7 @@ class Optimizer(Protocol):
 
 
 #: Numbers updated at once: the blocks of all arrays involved stay in the cache while an update makes its passes.
-BLOCK = 1 << 14
+BLOCK = 1 << 15
 
 
 def _blocks(*arrays: Array) -> Iterator[tuple[Array, ...]]:

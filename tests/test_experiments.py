@@ -2,6 +2,8 @@ import dataclasses
 import json
 import os
 import pickle
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -287,6 +289,16 @@ class TestMany:
         folder = al.Store(tmp_path)
         with pytest.raises(al.AlignlibError, match="needs output 'linear'"):
             al.run_many([QUICK, wrong], store=folder, workers=2)
+
+    def test_a_script_without_a_main_guard_is_told_what_to_do(self, tmp_path):
+        script = tmp_path / "script.py"
+        script.write_text(
+            "import alignlib as al\n"
+            "al.run_many(al.grid(al.Experiment(hidden=(4,), epochs=1, train_size=50), seed=[0, 1]), workers=2)\n"
+        )
+        done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+        assert done.returncode != 0
+        assert "if __name__ == '__main__':" in done.stderr
 
     def test_the_number_of_workers_must_make_sense(self, monkeypatch):
         monkeypatch.setenv("ALIGNLIB_WORKERS", "many")

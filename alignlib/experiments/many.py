@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from itertools import groupby
@@ -23,6 +24,11 @@ from alignlib.progress import progress
 
 logger = logging.getLogger("alignlib")
 
+_DIED = (
+    "a worker process ended before its run did. In a script, put what calls run_many under "
+    "`if __name__ == '__main__':`, since every worker imports the script; or pass workers=1. "
+    "Otherwise memory may have run out: pass fewer workers."
+)
 _BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -90,7 +96,10 @@ def _finished(
         yield from (_run(experiment, show_progress) for experiment in pending)
     else:
         with _one_blas_thread(), _processes(min(workers, len(pending))) as pool:
-            yield from show(_submitted(pending, pool))
+            try:
+                yield from show(_submitted(pending, pool))
+            except BrokenProcessPool as problem:
+                raise AlignlibError(_DIED) from problem
 
 
 def _submitted(pending: Sequence[Experiment], executor: Executor) -> Iterator[Result]:
