@@ -50,7 +50,7 @@ class Measured:
 
     def __format__(self, spec: str) -> str:
         number, unit = _split_format(spec or ".2f")
-        spread = "" if math.isnan(self.std) else f" ± {format(self.std, number)}{unit}"
+        spread = "" if math.isnan(self.std) else f" ± {format(self.std, number.lstrip('+'))}{unit}"
         return f"{format(self.mean, number)}{unit}{spread} (n={self.n})"
 
     def __str__(self) -> str:
@@ -63,7 +63,7 @@ class Measured:
 
 def _split_format(spec: str) -> tuple[str, str]:
     """Split ".1f°" into the format of the number and the unit."""
-    found = re.match(r"(?P<number>,?(\.\d+)?[eEfFgG]?)(?P<unit>.*)$", spec)
+    found = re.match(r"(?P<number>\+?,?(\.\d+)?[eEfFgG]?)(?P<unit>.*)$", spec)
     assert found is not None
     return found["number"], found["unit"]
 

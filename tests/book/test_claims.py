@@ -191,3 +191,8 @@ def test_columns_take_formats_and_tolerances_by_name():
     assert made == [Column("a", "{:.1f}", SPREAD), Column("b", "{:d}")]
     with pytest.raises(InvalidValue, match="unknown column 'c'"):
         columns_of(["a"], {"c": "{}"}, {})
+
+
+def test_a_measured_difference_shows_its_sign_once():
+    assert f"{Measured(1.25, 0.5, 3):+.1f} points" == "+1.2 ± 0.5 (n=3) points"
+    assert f"{Measured(-1.25, 0.5, 3):+.1f}" == "-1.2 ± 0.5 (n=3)"
