@@ -117,7 +117,7 @@ class Rule(ABC):
 
 
 class BackwardWalk(Rule):
-    """Rules that carry δ from layer to layer towards the input; they differ only in the matrix that carries it."""
+    """Rules that carry δ down layer by layer; they differ only in the matrix that carries it."""
 
     @abstractmethod
     def carrier(self, network: MLP, index: int) -> Array:

@@ -14,11 +14,13 @@ class DirectFeedbackAlignment(Rule):
 
     def hidden_signals(self, network: MLP, trace: Trace, error: Array) -> list[Array]:
         """The error e, once through each layer's own B."""
-        return [trace.carry(layer, B, error) for layer, B in zip(network.hidden, self.feedback, strict=True)]
+        pairs = zip(network.hidden, self.feedback, strict=True)
+        return [trace.carry(layer, B, error) for layer, B in pairs]
 
     def feedback_shapes(self, network: MLP) -> dict[str, tuple[int, int]]:
         """B_l leads from the output to hidden layer l."""
-        return {f"B{i}": (layer.width, network.sizes[-1]) for i, layer in enumerate(network.hidden, start=1)}
+        layers = enumerate(network.hidden, start=1)
+        return {f"B{i}": (layer.width, network.sizes[-1]) for i, layer in layers}
 
     def counterparts(self, network: MLP) -> list[Array]:
         """The product of all Wᵀ above the layer."""

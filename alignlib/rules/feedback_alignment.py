@@ -6,7 +6,7 @@ from alignlib.rules.base import BackwardWalk
 
 
 class FeedbackAlignment(BackwardWalk):
-    """δ_l = (B_{l+1} δ_{l+1}) ⊙ f′(a_l), with B fixed and random   (Lillicrap et al. 2016)."""
+    """δ_l = (B_{l+1} δ_{l+1}) ⊙ f′(a_l), B fixed and random   (Lillicrap et al. 2016)."""
 
     name = "fa"
     label = "FA"

@@ -6,7 +6,10 @@ from alignlib.rules.base import Rule, transported
 
 
 class IndirectFeedbackAlignment(Rule):
-    """δ_1 = (B_1 e) ⊙ f′(a_1), then forward δ_l = (W_l δ_{l−1}) ⊙ f′(a_l)   (Nøkland 2016, eq. 9)."""
+    """δ_1 = (B_1 e) ⊙ f′(a_1), then forward δ_l = (W_l δ_{l−1}) ⊙ f′(a_l).
+
+    Nøkland (2016), eq. 9.
+    """
 
     name = "ifa"
     label = "IFA"
@@ -24,7 +27,8 @@ class IndirectFeedbackAlignment(Rule):
 
     def feedback_shapes(self, network: MLP) -> dict[str, tuple[int, int]]:
         """B_1 leads from the output to the first hidden layer; there is no other."""
-        return {f"B{i}": (layer.width, network.sizes[-1]) for i, layer in enumerate(network.hidden[:1], start=1)}
+        first = network.hidden[:1]
+        return {"B1": (first[0].width, network.sizes[-1])} if first else {}
 
     def counterparts(self, network: MLP) -> list[Array]:
         """The product of all Wᵀ above the first hidden layer."""

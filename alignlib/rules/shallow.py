@@ -6,7 +6,7 @@ from alignlib.rules.base import Rule
 
 
 class Shallow(Rule):
-    """No δ reaches a hidden layer: the output layer learns to read fixed random features."""
+    """No δ reaches a hidden layer: the output layer reads fixed random features."""
 
     name = "shallow"
     label = "shallow"
