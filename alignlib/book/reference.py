@@ -190,15 +190,18 @@ def _stale(root: Path, profile: str) -> dict[str, tuple[str, ...]]:
 def _check_chapter(root: Path, profile: str, chapter: Chapter, shown: Shown) -> ChapterCheck:
     folder = expected_folder(root, profile, chapter.name)
     known = {path.stem: path for path in _files(folder)}
-    found = list(shown.problems)
-    for name, now in _documents(shown).items():
+    found, documents = list(shown.problems), _documents(shown)
+    if documents and not known:
+        make = f"look at what it shows, then run `alignlib update-expected {chapter.number} --profile {profile}`"
+        found.append(Deviation(chapter.name, problem=f"there is no reference in profile {profile} yet; {make}"))
+    for name, now in documents.items() if known else ():
         if name in known:
             found += _against_file(root, known[name], now, shown)
         else:
             update = f"if it belongs there, run `alignlib update-expected {chapter.number} --profile {profile}`"
             found.append(Deviation(_title(name, chapter.name), problem=f"the reference does not know it; {update}"))
     if executed_path(root, profile, chapter).exists():
-        for name in set(known) - set(_documents(shown)):
+        for name in set(known) - set(documents):
             gone = f"{_shown_path(root, known[name])} is there, but the chapter shows nothing of this name"
             found.append(Deviation(_title(name, chapter.name), problem=gone))
     held = sum(bool(claim["holds"]) for claim in shown.claims.values())
