@@ -4,6 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -171,8 +172,10 @@ class TestRun:
         with pytest.raises(al.InvalidValue, match="needs output 'linear'"):
             run(al.Experiment(dataset="linear-teacher"))
 
-    def test_diverging_runs_end_with_their_numbers_and_without_a_crash(self):
-        result = run(dataclasses.replace(QUICK, activation="relu", optimizer="sgd", learning_rate=1e6))
+    def test_diverging_runs_end_with_their_numbers_and_without_a_warning(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            result = run(dataclasses.replace(QUICK, activation="relu", optimizer="sgd", learning_rate=1e6))
         assert len(result.curves["epoch"]) == 3
 
     def test_the_loop_learns(self):
@@ -261,6 +264,12 @@ class TestStore:
         (tmp_path / "file").write_text("")
         with pytest.raises(al.AlignlibError, match="could not be stored"):
             al.Store(tmp_path / "file" / "store").put(run(QUICK))
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch):
+    for name in ("ALIGNLIB_STORE", "ALIGNLIB_WORKERS"):
+        monkeypatch.delenv(name, raising=False)
 
 
 class TestMany:

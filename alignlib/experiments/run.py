@@ -82,12 +82,13 @@ def run(experiment: Experiment, *, show_progress: bool = True) -> Result:
         what = f"{rule.label} on {experiment.dataset}, seed {experiment.seed}"
         steps = progress(steps, total=experiment.epochs * steps_an_epoch, what=what, unit="step")
     recorder.record(0.0, 0, 0.0)
-    for step in steps:
-        recorder.seen.add(step)
-        if step.number % experiment.record_every == 0 if experiment.record_every else step.ends_epoch:
-            recorder.record(step.number / steps_an_epoch, step.number, stopwatch.seconds)
-        if stop.reached(step):
-            break
+    with np.errstate(over="ignore", invalid="ignore"):  # a run that diverges ends in NaN, which is its answer
+        for step in steps:
+            recorder.seen.add(step)
+            if step.number % experiment.record_every == 0 if experiment.record_every else step.ends_epoch:
+                recorder.record(step.number / steps_an_epoch, step.number, stopwatch.seconds)
+            if stop.reached(step):
+                break
     return Result(experiment, recorder.curves(), data.checksum, stopwatch.seconds, network.parameters.size, versions())
 
 
