@@ -65,14 +65,20 @@ class Modes:
         """Return degrees between W_l ⋯ W_2 B_1 and W_{l+1}ᵀ ⋯ W_Lᵀ, shape (times,); NaN while either is zero."""
         return metrics.angles(self.relayed(layer), self.transported(layer))
 
+    def length(self, layer: int) -> Array:
+        """Return the Frobenius norm of W_l ⋯ W_2 B_1, shape (times,)."""
+        norm: Array = np.linalg.norm(self.relayed(layer), axis=1)
+        return norm
+
 
 @dataclass(frozen=True)
 class Course:
-    """What a trained network did: ``error`` (times,) as in :class:`Modes`, ``angles`` (times, hidden layers)."""
+    """What a trained network did: ``error`` (times,), ``angles`` and ``lengths`` (times, hidden layers) as in Modes."""
 
     times: Array
     error: Array
     angles: Array
+    lengths: Array
 
 
 def solve(tau: Array, times: Array, *, hidden: int = 2, c: float = 1.0, s: float = 1.0, substeps: int = 20) -> Modes:
@@ -131,21 +137,26 @@ def follow(
     for step in train(net, rule, optimizer, x, y, epochs=steps, batch_size=len(x), rng=order):
         if step.number % every == 0:
             seen.append(_measured(net, rule, x, y))
-    measured = np.array(seen)
-    return Course(learning_rate * every * np.arange(len(seen)), measured[:, 0], measured[:, 1:])
+    error, angles, lengths = (np.array(each) for each in zip(*seen, strict=True))
+    return Course(learning_rate * every * np.arange(len(seen)), error, angles, lengths)
 
 
-def _measured(net: MLP, rule: IndirectFeedbackAlignment, x: Array, y: Array) -> list[float]:
-    return [metrics.normalised_squared_error(net.predict(x), y), *relay_angles(net, rule)]
+def _measured(net: MLP, rule: IndirectFeedbackAlignment, x: Array, y: Array) -> tuple[float, list[float], list[float]]:
+    lengths = [float(np.linalg.norm(relayed)) for relayed in relayed_feedback(net, rule)]
+    return metrics.normalised_squared_error(net.predict(x), y), relay_angles(net, rule), lengths
+
+
+def relayed_feedback(net: MLP, rule: IndirectFeedbackAlignment) -> list[Array]:
+    """Return W_l ⋯ W_2 B_1 for each hidden layer l, shape (layer width, n_out), in a network of any kind."""
+    relayed = [rule.feedback[0]]
+    for layer in net.hidden[1:]:
+        relayed.append(layer.weight @ relayed[-1])
+    return relayed
 
 
 def relay_angles(net: MLP, rule: IndirectFeedbackAlignment) -> list[float]:
     """Return degrees between W_l ⋯ W_2 B_1 and W_{l+1}ᵀ ⋯ W_Lᵀ for each hidden layer l, in a network of any kind."""
-    relayed, found = rule.feedback[0], []
-    for layer in net.hidden:
-        relayed = layer.weight @ relayed if layer.index else relayed
-        found.append(metrics.angle(relayed, transported(net, layer.index)))
-    return found
+    return [metrics.angle(B, transported(net, index)) for index, B in enumerate(relayed_feedback(net, rule))]
 
 
 def network(sizes: Sequence[int], rng: Rng, *, c: float = 1.0, s: float = 1.0) -> tuple[MLP, IndirectFeedbackAlignment]:

@@ -25,6 +25,7 @@ def test_a_trained_network_follows_the_solution(sizes, c, s):
         assert np.isnan(modes.angle(layer)[0])
         assert np.isnan(course.angles[0, layer - 1])
         np.testing.assert_allclose(course.angles[1:, layer - 1], modes.angle(layer)[1:], atol=0.3)
+        np.testing.assert_allclose(course.lengths[:, layer - 1], modes.length(layer), rtol=2e-3)
 
 
 def test_the_relay_reaches_a_direction_with_the_gain_of_the_solution():
@@ -33,7 +34,7 @@ def test_the_relay_reaches_a_direction_with_the_gain_of_the_solution():
     net, rule = linear_relay.network([10, 15, 15, 4], rng, c=2.0)
     course = linear_relay.follow(net, rule, x, y, **STEPS)
     modes = linear_relay.solve(tau, course.times, c=2.0)
-    gains = np.linalg.svd(net.weights[1] @ rule.feedback[0], compute_uv=False)
+    gains = np.linalg.svd(linear_relay.relayed_feedback(net, rule)[1], compute_uv=False)
     np.testing.assert_allclose(gains, modes.relayed(2)[-1], rtol=1e-3)
 
 
