@@ -23,16 +23,22 @@ def angles(u: npt.ArrayLike, v: npt.ArrayLike) -> Array:
         raise ValueError(f"angles need equal shapes; received {u.shape} and {v.shape}.")
     # Rows are scaled by their largest entry first: the squares of tiny signals would underflow to zero.
     u, v = _unit_rows(u), _unit_rows(v)
-    cosine = np.sum(u * v, axis=1)
-    degrees: Array = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
+    # Half the angle has the tangent ‖u − v‖ / ‖u + v‖. An arccos of u·v would lose half the digits near 0° and 180°.
+    half = np.arctan2(_lengths(u - v), _lengths(u + v))
+    degrees: Array = np.degrees(2.0 * half)
     return degrees
 
 
 def _unit_rows(rows: Array) -> Array:
     with np.errstate(invalid="ignore", divide="ignore"):
         rows = rows / np.max(np.abs(rows), axis=1, keepdims=True)
-        unit: Array = rows / np.sqrt(np.sum(rows * rows, axis=1, keepdims=True))
+        unit: Array = rows / _lengths(rows)[:, np.newaxis]
     return unit
+
+
+def _lengths(rows: Array) -> Array:
+    lengths: Array = np.sqrt(np.sum(rows * rows, axis=1))
+    return lengths
 
 
 def mean_angle(u: npt.ArrayLike, v: npt.ArrayLike) -> float:

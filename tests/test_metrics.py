@@ -24,6 +24,13 @@ def test_angles_of_known_vectors(u, v, degrees):
     assert metrics.angle(u, v) == pytest.approx(degrees, abs=1e-6)
 
 
+@pytest.mark.parametrize("tiny", [1e-3, 1e-9, 1e-12])
+def test_tiny_angles_keep_their_digits(tiny):
+    assert metrics.angle([1, 0], [1, tiny]) == pytest.approx(np.degrees(np.arctan(tiny)), rel=1e-6)
+    assert metrics.angle([1, 0], [-1, tiny]) == pytest.approx(180 - np.degrees(np.arctan(tiny)), rel=1e-12)
+    assert metrics.angle([1, 2, 3], [1, 2, 3]) == 0
+
+
 def test_the_zero_vector_has_no_angle():
     assert np.isnan(metrics.angle([0, 0], [1, 0]))
     assert np.isnan(metrics.angle([0, 0], [0, 0]))
