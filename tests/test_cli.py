@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest
 from alignlib import cli
 from alignlib.book import build, site
 from alignlib.errors import AlignlibError
+
+MakeBook = Callable[..., Path]
 
 FIGURE_FILE = "expected/digits/04-direct-feedback/dfa-falls.json"
 
@@ -108,6 +111,17 @@ def test_a_failed_check_leaves_the_old_book(shell: Shell, built: list[str]) -> N
     assert "edited by hand" in said
     assert built == []
     assert not (shell.root / "_build/manifest.json").exists()
+
+
+def test_a_failing_chapter_does_not_hide_what_others_disagree_about(
+    shell: Shell, built: list[str], make_book: MakeBook
+) -> None:
+    make_book(shell.root, c05_broken=["epochs / 0"])
+    shell.edit(FIGURE_FILE, "0.5", "0.6")
+    said = shell("build", code=1)
+    assert "chapter 05-broken failed in cell 3" in said
+    assert "dfa-falls: DFA: off by 0.1 at x = 1, seed 0" in said
+    assert built == []
 
 
 def test_a_failed_site_is_no_published_book(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

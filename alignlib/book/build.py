@@ -10,7 +10,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from alignlib.book import chapters, manifest, reference
-from alignlib.book.chapters import Execution, Say
+from alignlib.book.chapters import ChaptersFailed, Execution, Say
 from alignlib.book.files import build_lock
 from alignlib.book.reference import ChapterCheck
 from alignlib.book.site import SiteReport, build_site
@@ -41,14 +41,17 @@ def build(root: Path, profile: str, *, jobs: int = 2, force: bool = False, say: 
     Raises
     ------
     ChaptersFailed
-        If a cell of a chapter fails.
+        If a cell of a chapter fails; what the other chapters show is compared with the reference all the same.
     CheckFailed
         If a figure, table, claim or value is not what the reference says.
     AlignlibError
         If the site has a fault, or another build is at work.
     """
     with build_lock(root / "_build") as temporary:
-        executions = chapters.execute_all(root, profile, jobs=jobs, force=force, say=say, temporary=temporary)
+        try:
+            executions = chapters.execute_all(root, profile, jobs=jobs, force=force, say=say, temporary=temporary)
+        except ChaptersFailed as failed:
+            raise ChaptersFailed(f"{failed}{_elsewhere(root, profile)}") from failed
         checks = reference.check(root, profile, fresh=True)
         if not all(check.ok for check in checks):
             say(f"\n{summary(checks, executions)}\n")
@@ -57,6 +60,13 @@ def build(root: Path, profile: str, *, jobs: int = 2, force: bool = False, say: 
         site = build_site(root, profile)
         manifest.publish(root, profile)
     return BuildReport(tuple(executions), tuple(checks), site)
+
+
+def _elsewhere(root: Path, profile: str) -> str:
+    """Return how the chapters that could be executed disagree with the reference: the cause may show there first."""
+    executed = [entry.chapter for entry in chapters.plan(root, profile) if not entry.reasons]
+    checks = reference.check(root, profile, executed, fresh=True)
+    return "" if all(check.ok for check in checks) else f"\n\nIn the other chapters:\n{failures(checks)}"
 
 
 def summary(checks: Sequence[ChapterCheck], executions: Sequence[Execution] = ()) -> str:
