@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 
 from alignlib._typing import Array
 from alignlib.activations import Activation
+
+
+@cache
+def _ones(n: int, dtype: np.dtype[Any]) -> Array:
+    return np.ones(n, dtype)
 
 
 @dataclass(frozen=True)
@@ -44,4 +51,4 @@ class Dense:
         # dividing δ is cheaper than dividing ∂W: it has as many rows as the batch, not as the layer has inputs
         scaled = np.multiply(delta, 1.0 / len(delta), out=scratch)
         np.matmul(scaled.T, h, out=weight_out)
-        np.add.reduce(scaled, axis=0, out=bias_out)
+        np.dot(_ones(len(delta), delta.dtype), scaled, out=bias_out)  # quicker than a sum over rows

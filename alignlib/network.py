@@ -48,16 +48,17 @@ class Parameters(Sequence[Array]):
 class Buffers:
     """Arrays of one batch size that the training loop uses again at every step, so that a step allocates none.
 
-    Lists hold one array of shape (batch, layer width) a layer.
+    Lists hold one array of shape (batch, layer width) a layer. In memory the examples of one unit lie side by side
+    ("F" order): BLAS then makes h @ W.T as fast as the other products, and otherwise up to twice as slowly.
     """
 
     def __init__(self, widths: Sequence[int], batch: int, dtype: np.dtype[Any]):
         def one_a_layer() -> list[Array]:
-            return [np.empty((batch, width), dtype) for width in widths]
+            return [np.empty((batch, width), dtype, order="F") for width in widths]
 
         self.pre_activations, self.activities, self.arrived = one_a_layer(), one_a_layer(), one_a_layer()
         self.slopes, self.scaled = one_a_layer(), one_a_layer()
-        self.error = np.empty((batch, widths[-1]), dtype)
+        self.error = np.empty((batch, widths[-1]), dtype, order="F")
 
 
 @dataclass(frozen=True)

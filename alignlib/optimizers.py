@@ -5,6 +5,7 @@ Each holds its state for one flat array of parameters (see :class:`alignlib.netw
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -68,7 +69,7 @@ class RMSprop:
     def step(self, parameters: Array, gradient: Array) -> None:
         """Update ``parameters`` in place."""
         # The state is m / (1 − ρ): one pass less. So √m is √(1 − ρ) times its root, and that factor goes to η and ε.
-        factor = 1.0 / np.sqrt(1.0 - self.decay)
+        factor = 1.0 / math.sqrt(1.0 - self.decay)  # a Python float: a NumPy one would make it a float64 product
         for p, g, m in _blocks(parameters, gradient, self._mean_square):
             scratch = np.multiply(g, g, out=self._scratch[: g.size])
             m *= self.decay
@@ -100,7 +101,7 @@ class Adam:
         """Update ``parameters`` in place."""
         self.steps += 1
         # the running means start at zero; m̂ and v̂ undo that bias
-        unbias_mean, unbias_root = 1.0 / (1.0 - self.beta1**self.steps), 1.0 / np.sqrt(1.0 - self.beta2**self.steps)
+        unbias_mean, unbias_root = 1.0 / (1.0 - self.beta1**self.steps), 1.0 / math.sqrt(1.0 - self.beta2**self.steps)
         for p, g, m, v in _blocks(parameters, gradient, self._mean, self._mean_square):
             scratch = np.multiply(g, g, out=self._scratch[: g.size])
             scratch *= 1.0 - self.beta2

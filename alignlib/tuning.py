@@ -21,9 +21,12 @@ class Choice:
     that mean. From ``low`` to ``high`` around it the mean error stays within the margin of the best, read between
     the values tried along straight lines over the logarithm of the value.
     ``open_low`` and ``open_high``: the sweep ends there, the range may not.
+    ``careful`` is the smallest value tried in that range: with a learning rate the choice that does as well and is the
+    easiest to repeat, since training close to the largest usable rate amplifies rounding errors.
     """
 
     value: float
+    careful: float
     error: float
     low: float
     high: float
@@ -101,7 +104,8 @@ def _choice(errors: dict[float, list[float]], margin: float) -> Choice:
     limit = float(means[best]) + margin
     low, open_low = _reach(values[best::-1], means[best::-1], limit)
     high, open_high = _reach(values[best:], means[best:], limit)
-    return Choice(values[best], float(means[best]), low, high, open_low, open_high)
+    careful = min(value for value in values if value >= low)
+    return Choice(values[best], careful, float(means[best]), low, high, open_low, open_high)
 
 
 def _reach(values: Sequence[float], means: Array, limit: float) -> tuple[float, bool]:

@@ -42,7 +42,7 @@ def test_the_stopwatch_changes_nothing_of_the_step():
     flat = np.zeros_like(network.parameters)
     optimizer = al.optimizers.make("rmsprop", network.parameters, BASE.learning_rate)
     for _ in range(3):
-        rule.learn(network, data.x_train[:8], data.y_train[:8], network.views(flat))
+        rule.learn(network, data.x_train[:8], data.y_train[:8], network.views(flat), buffers=network.buffers(8))
         optimizer.step(network.parameters, flat)
     np.testing.assert_array_equal(bench.network.parameters, network.parameters)
 

@@ -111,7 +111,7 @@ def test_weight_decay_alone_shrinks_weights_and_not_biases():
 @pytest.mark.parametrize("hidden", ["tanh", "logistic", "relu", "linear"])
 @pytest.mark.parametrize("output", ["logistic", "softmax", "linear"])
 @pytest.mark.parametrize("name", al.rules.RULES)
-def test_working_in_place_changes_no_number(name, output, hidden):
+def test_working_in_place_changes_nothing_but_rounding(name, output, hidden):
     net = al.MLP([4, 5, 6, 3], hidden=hidden, output=output, rng=np.random.default_rng(0))
     rule = al.rules.RULES[name](net, rng=np.random.default_rng(1))
     x, y = np.random.default_rng(2).standard_normal((8, 4)), np.eye(3)[[0, 1, 2, 0, 1, 2, 0, 1]]
@@ -119,16 +119,16 @@ def test_working_in_place_changes_no_number(name, output, hidden):
     for _ in range(2):  # the second time everything is there already, and must be overwritten
         rule.learn(net, x, y, net.views(flat), buffers=buffers)
         for (dW, db), (dW2, db2) in zip(net.views(flat), rule.gradients(net, x, y), strict=True):
-            np.testing.assert_array_equal(dW, dW2)
-            np.testing.assert_array_equal(db, db2)
+            np.testing.assert_allclose(dW, dW2, rtol=1e-12, atol=1e-15)
+            np.testing.assert_allclose(db, db2, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("optimizer", optimizers.OPTIMIZERS)
 @pytest.mark.parametrize("name", al.rules.RULES)
 def test_a_step_allocates_no_array(name, optimizer):
-    net = al.MLP([50, 400, 400, 300], rng=np.random.default_rng(0))
+    net = al.MLP([50, 500, 500, 400], rng=np.random.default_rng(0))
     rule = al.rules.RULES[name](net, rng=np.random.default_rng(1))
-    x, y = np.random.default_rng(2).standard_normal((320, 50)), np.eye(300)[np.arange(320) % 300]
+    x, y = np.random.default_rng(2).standard_normal((320, 50)), np.eye(400)[np.arange(320) % 400]
     momentum = {"momentum": 0.9, "nesterov": True} if optimizer == "sgd" else {}
     steps = train(
         net, rule, optimizers.make(optimizer, net.parameters, 1e-3, **momentum), x, y,
@@ -142,6 +142,6 @@ def test_a_step_allocates_no_array(name, optimizer):
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    numpys_own_buffer = 8192 * 8  # of fixed size, for adding the bias to every row
-    smallest_activity = 64 * 300 * 8
-    assert peak < 1.2 * numpys_own_buffer < smallest_activity
+    numpys_own_buffers = 2 * 8192 * 8  # of fixed size, where rows meet columns: bias + a, ŷ − y
+    smallest_activity = 64 * 400 * 8
+    assert peak < 1.2 * numpys_own_buffers < smallest_activity

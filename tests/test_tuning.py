@@ -55,6 +55,13 @@ def test_runs_that_blew_up_are_not_chosen():
     assert (choice.value, choice.high) == (1e-3, 1e-3)
 
 
+def test_the_careful_choice_is_the_smallest_value_tried_that_is_nearly_as_good():
+    errors = {1e-4: 1.2, 1e-3: 9, 1e-2: 1.4, 1e-1: 1.0, 1.0: 1.1}
+    assert choose_for_each_rule(sweep(errors), margin=0.5)["bp"].careful == 1e-2  # 1e-4 lies beyond a bad one
+    assert choose_for_each_rule(sweep(errors), margin=0.2)["bp"].careful == 1e-1
+    assert choose_for_each_rule(sweep(errors), margin=0.0)["bp"].careful == 1e-1
+
+
 def test_ties_go_to_the_smaller_rate():
     assert choose_for_each_rule(sweep({1e-2: 2, 1e-3: 2}), margin=1.0)["bp"].value == 1e-3
 
