@@ -57,6 +57,18 @@ fix: $(ENV) ## format code, mend what lint can mend, strip the outputs of the ch
 check: $(ENV) ## compare the executed chapters with expected/
 	@$(BIN)/alignlib check --profile $(PROFILE)
 
+# What the benchmarks compare with is installed only there. A PyTorch of its own choice: make bench TORCH='torch==2.13.0'
+TORCH ?= torch
+.PHONY: bench
+bench: $(ENV) ## measure speed against the peers, write benchmarks/README.md (makes .venv-bench; about ten minutes)
+	@test -x .venv-bench/bin/python || "$(PYTHON)" -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@.venv-bench/bin/python -c 'import torch' 2>/dev/null || \
+		.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check "$(TORCH)" || \
+		echo 'PyTorch could not be installed; its rows will be missing.' >&2
+	.venv-bench/bin/python benchmarks/run.py
+
 .PHONY: lab
 lab: $(ENV) ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab chapters

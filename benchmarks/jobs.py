@@ -17,7 +17,7 @@ from typing import Any
 import alignlib as al
 
 ROOT = Path(__file__).resolve().parents[1]
-PYTHON = ROOT / ".venv" / "bin" / "python"
+PYTHON = sys.executable
 
 
 def experiments_a_minute(rounds: int, count: int = 48) -> dict[str, Any]:

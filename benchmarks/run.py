@@ -1,0 +1,95 @@
+"""Measure everything and write it down: python benchmarks/run.py [--rounds 9] [--no-books]   (or `make bench`).
+
+Contenders take turns in one process, with one BLAS thread each; ratios are taken within a round.
+Writes benchmarks/results.json and the tables in benchmarks/README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.pop("ALIGNLIB_STORE", None)
+
+import contenders
+import growth
+import jobs
+import numpy as np
+import report
+import steps
+
+import alignlib as al
+from alignlib.step_times import step_times
+
+HERE = Path(__file__).resolve().parent
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--rounds", type=int, default=9, help="how often everything takes its turn")
+    options.add_argument("--no-books", action="store_true", help="leave out what takes minutes: the built books")
+    chosen = options.parse_args()
+    if torch := contenders.torch_module():
+        torch.set_num_threads(1)
+    results: dict[str, Any] = {"date": date.today().isoformat(), "machine": machine(torch)}
+    print("jobs …", flush=True)
+    results["jobs"] = jobs.experiments_a_minute(rounds=3)
+    results["mnist_mebibytes"] = jobs.peak_memory_of_mnist_run()
+    if not chosen.no_books:
+        print("books …", flush=True)
+        results["books"] = jobs.books()
+    print("growth …", flush=True)
+    results["growth"] = growth.measure(chosen.rounds)
+    results["shares"] = shares(chosen.rounds)
+    print("steps …", flush=True)
+    results["steps"] = steps.measure(chosen.rounds)
+    (HERE / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = (HERE / "README.md").read_text(encoding="utf-8")
+    (HERE / "README.md").write_text(report.fill(text, results), encoding="utf-8")
+    print(report.goals(results))
+
+
+def machine(torch: Any) -> dict[str, Any]:
+    """Say what was measured on, without names or paths of it."""
+    cpu = next(
+        (line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
+        platform.processor(),
+    )
+    return {
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "blas": np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"],
+        "torch": torch.__version__ if torch else None,
+    }
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text(encoding="utf-8").splitlines() if Path(path).exists() else []
+
+
+def shares(rounds: int) -> list[dict[str, Any]]:
+    """Return where the time of our own steps goes: shares of their parts, float32, batch 64, RMSprop."""
+    base = al.Experiment(dtype="float32")
+    wide = al.Experiment(dataset="mnist", dtype="float32") if os.environ.get("ALIGNLIB_DATA") else None
+    shapes = [(base, (128, 128))] + ([(wide, (800, 800)), (wide, (240,) * 7)] if wide else [])
+    rows = []
+    for experiment, hidden in shapes:
+        tried = al.grid(experiment, hidden=[hidden], rule=["bp", "dfa"])
+        for times in step_times(tried, rounds=4 * rounds):
+            rows.append(
+                {"dataset": experiment.dataset, "hidden": hidden, "rule": times.experiment.rule, **times.shares}
+            )
+    return rows
+
+
+if __name__ == "__main__":
+    main()
