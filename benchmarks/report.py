@@ -22,6 +22,7 @@ def fill(text: str, results: Results) -> str:
         "steps": steps(results),
         "growth": growth(results),
         "shares": shares(results),
+        "threads": threads(results),
         "jobs": jobs(results),
     }
     for name, table in tables.items():
@@ -149,6 +150,21 @@ def shares(results: Results) -> str:
         for row in results["shares"]
     ]
     return tabulate(rows, ["data", "hidden", "rule", *PARTS], tablefmt="github", disable_numparse=True)
+
+
+def threads(results: Results) -> str:
+    """Return what two threads make of the independence of DFA's layers."""
+    rows = [
+        [
+            row["width"],
+            "error pass and gradients" if row["gradients"] else "error pass",
+            f"{middle:.2f} ({low:.2f}–{high:.2f})",
+        ]
+        for row in results["threads"]
+        for low, middle, high in [row["quartiles"]]
+    ]
+    header = ["units in each of eight layers", "what is shared out", "one thread / two (quartiles)"]
+    return tabulate(rows, header, tablefmt="github", disable_numparse=True)
 
 
 def jobs(results: Results) -> str:

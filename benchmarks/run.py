@@ -25,6 +25,7 @@ import report
 import steps
 
 import alignlib as al
+from alignlib.parallel_layers import parallel_times
 from alignlib.step_times import step_times
 
 HERE = Path(__file__).resolve().parent
@@ -47,6 +48,7 @@ def main() -> None:
     print("growth …", flush=True)
     results["growth"] = growth.measure(chosen.rounds)
     results["shares"] = shares(chosen.rounds)
+    results["threads"] = threads(chosen.rounds)
     print("steps …", flush=True)
     results["steps"] = steps.measure(chosen.rounds)
     (HERE / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -87,6 +89,19 @@ def shares(rounds: int) -> list[dict[str, Any]]:
         for times in step_times(tried, rounds=4 * rounds):
             rows.append(
                 {"dataset": experiment.dataset, "hidden": hidden, "rule": times.experiment.rule, **times.shares}
+            )
+    return rows
+
+
+def threads(rounds: int) -> list[dict[str, Any]]:
+    """Return how much quicker the layers' work under DFA is on two threads: float32, batch 64, eight hidden layers."""
+    rows = []
+    for width in (64, 256, 1024):
+        for gradients in (False, True):
+            experiment = al.Experiment(hidden=(width,) * 8, dtype="float32")
+            speedup = parallel_times(experiment, gradients=gradients, rounds=4 * rounds).speedup
+            rows.append(
+                {"width": width, "gradients": gradients, "quartiles": np.percentile(speedup, (25, 50, 75)).tolist()}
             )
     return rows
 
