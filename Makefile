@@ -15,7 +15,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 
 BIN := .venv/bin
 ENV := .venv/.made
-NOTEBOOKS = $(wildcard chapters/*.ipynb)
+NOTEBOOKS = $(wildcard chapters/*.ipynb templates/*.ipynb)
 
 # Processes run side by side; more than one BLAS thread in each would make all of them slower.
 export OPENBLAS_NUM_THREADS ?= 1

@@ -56,7 +56,9 @@ def books() -> dict[str, float]:
         cold, memory = _timed(build, clone)
         warm, _ = _timed(build, clone)
         _let_jupyter_book_execute(clone)
-        peer, _ = _timed([PYTHON, "-m", "jupyter_book.cli.main", "build", "_peer"], clone)
+        peer, _ = _timed([Path(PYTHON).with_name("jupyter-book"), "build", "_peer"], clone)
+        if not any((clone / "_peer" / "_build" / "html").glob("chapters/*.html")):
+            raise SystemExit("Jupyter Book built no chapter: there is nothing to compare with.")
         seconds = json.loads((clone / "_build" / "manifest.json").read_text(encoding="utf-8"))["chapters"]
         return {
             "cold": cold,

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
-os.environ.pop("ALIGNLIB_STORE", None)
+# forced kernels would slow down one contender only: PyTorch brings its own products
+for name in ("ALIGNLIB_STORE", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+    os.environ.pop(name, None)
 
 import contenders
 import growth
@@ -23,6 +25,7 @@ import jobs
 import numpy as np
 import report
 import steps
+from threadpoolctl import threadpool_info
 
 import alignlib as al
 from alignlib.parallel_layers import parallel_times
@@ -69,7 +72,9 @@ def machine(torch: Any) -> dict[str, Any]:
         "system": platform.system(),
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "blas": np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"],
+        "blas": next(
+            (f"OpenBLAS ({i['architecture']})" for i in threadpool_info() if "architecture" in i), "another BLAS"
+        ),
         "torch": torch.__version__ if torch else None,
     }
 
