@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -59,13 +58,11 @@ def books() -> dict[str, float]:
         peer, _ = _timed([Path(PYTHON).with_name("jupyter-book"), "build", "_peer"], clone)
         if not any((clone / "_peer" / "_build" / "html").glob("chapters/*.html")):
             raise SystemExit("Jupyter Book built no chapter: there is nothing to compare with.")
-        seconds = json.loads((clone / "_build" / "manifest.json").read_text(encoding="utf-8"))["chapters"]
         return {
             "cold": cold,
             "warm": warm,
             "peer": peer,
             "memory": memory,
-            "executed": sum(chapter["seconds"] for chapter in seconds),
         }
 
 
