@@ -8,7 +8,9 @@ import pytest
 import alignlib as al
 from alignlib.convolution import Conv2d, Patches
 from alignlib.gradient_check import finite_differences, flat
+from alignlib.response import response_angles
 from alignlib.rules import RULES, Backprop
+from alignlib.untied import untied
 from alignlib.wiring import wiring
 
 IMAGE, CONVOLUTIONS, DENSE = (2, 7, 6), [(3, 3, 2), (4, 3, 1)], [5, 3]
@@ -291,3 +293,74 @@ class TestExperiments:
     def test_data_that_are_no_images_take_no_convolutions(self):
         with pytest.raises(al.InvalidValue, match="not made of images"):
             al.run(al.Experiment(dataset="linear-teacher", output="linear", convolutions=[(3, 3, 2)]))
+
+
+class TestUntied:
+    """The same function without the sharing."""
+
+    @pytest.mark.parametrize("kind", ["local", "full"])
+    def test_it_computes_the_same(self, kind):
+        net = make(output="softmax", hidden="logistic")
+        net.biases[0][...] = [0.5, -1.0, 2.0]
+        x, _ = batch(net)
+        apart = untied(net, kind)
+        np.testing.assert_allclose(apart.predict(x), net.predict(x), rtol=1e-12)
+        assert apart.sizes == net.sizes
+
+    def test_the_convolution_gradient_is_the_sum_of_the_untied_ones(self):
+        net = make((1, 4, 4), [(1, 3, 1)], [4, 2])
+        x, y = batch(net)
+        tied, free = (Backprop(n).gradients(n, x, y) for n in (net, untied(net)))
+        middle = sum(free[0][0][i, i] for i in range(16))
+        assert tied[0][0][0, 4] == pytest.approx(middle, rel=1e-12)
+        assert_same_gradients(tied[1:], free[1:])
+
+    def test_local_layers_keep_their_zeros_and_full_ones_do_not(self):
+        net = make()
+        x, y = batch(net)
+        zeros = net.layers[0].matrix == 0
+        assert zeros.any()
+        for kind, kept in (("local", True), ("full", False)):
+            apart = untied(net, kind)
+            (dW, _), *_ = rule_for("dfa", apart).gradients(apart, x, y)
+            assert (not dW[zeros].any()) == kept
+            assert np.all(dW[~zeros])
+
+    def test_unknown_kinds_name_the_nearest(self):
+        with pytest.raises(al.InvalidValue, match="did you mean 'local'"):
+            untied(make(), "locl")
+
+
+class TestResponse:
+    """What a layer is told and what it then does."""
+
+    def test_one_example_is_obeyed_exactly_by_a_dense_layer(self):
+        net = al.MLP([5, 4, 3], rng=np.random.default_rng(0))
+        x, y = batch(net, n=1)
+        assert response_angles(rule_for("dfa", net), net, x, y) == pytest.approx([0], abs=1e-5)
+
+    def test_it_is_what_a_small_step_does(self):
+        net = make()
+        x, y = batch(net)
+        rule, trace = rule_for("dfa", net), net.trace(x)
+        deltas = rule.hidden_signals(net, trace, net.error(trace, y))
+        angles = response_angles(rule, net, x, y)
+        for i, ((dW, db), delta) in enumerate(zip(rule.gradients(net, x, y), deltas, strict=False)):
+            moved = make()
+            moved.weights[i] -= 1e-6 * dW
+            moved.biases[i] -= 1e-6 * db
+            change = moved.trace(x).pre_activations[i] - trace.pre_activations[i]
+            assert angles[i] == pytest.approx(al.metrics.angle(-delta, change), abs=1e-3)
+            assert angles[i] < 90
+
+    def test_sharing_weights_leaves_less_freedom(self):
+        net = make()
+        x, y = batch(net)
+        rule = rule_for("dfa", net)
+        shared, local, full = (response_angles(rule, n, x, y) for n in (net, untied(net), untied(net, "full")))
+        assert shared[0] > local[0] > full[0]
+        assert shared[2] == pytest.approx(full[2])
+
+    def test_a_layer_that_is_told_nothing_has_none(self):
+        net = make()
+        assert np.isnan(response_angles(rule_for("shallow", net), net, *batch(net))).all()
