@@ -4,6 +4,7 @@ The lower floor, everything exported here, needs NumPy alone; :mod:`alignlib.boo
 """
 
 from alignlib import datasets, losses, metrics, optimizers, rules
+from alignlib.convnet import ConvNet
 from alignlib.costs import costs
 from alignlib.errors import AlignlibError, InvalidValue
 from alignlib.experiments import Experiment, Result, Store, grid, run, run_many
@@ -15,6 +16,7 @@ __version__ = "0.1.0"
 __all__ = [
     "MLP",
     "AlignlibError",
+    "ConvNet",
     "Experiment",
     "InvalidValue",
     "Result",

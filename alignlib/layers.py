@@ -1,4 +1,4 @@
-"""Layers: forward, and the gradient of the weights once a signal δ has reached the layer."""
+"""Layers: forward, a signal carried along their connections, and the gradient once a signal δ has reached them."""
 
 from __future__ import annotations
 
@@ -35,11 +35,34 @@ class Dense:
         """Number of units."""
         return int(self.weight.shape[0])
 
+    def push(self, matrix: Array, signal: Array, out: Array | None = None) -> Array:
+        """Carry a signal (batch, n_in) up the layer's connections, with ``matrix`` (shape of W) in the place of W."""
+        product: Array = np.matmul(signal, matrix.T, out=out)
+        return product
+
+    def pull(self, matrix: Array, signal: Array, out: Array | None = None) -> Array:
+        """Carry a signal (batch, n_out) down the connections, with ``matrix`` (shape of Wᵀ) in the place of Wᵀ.
+
+        As in NumPy, ``out`` is where the result may be put; use what is returned.
+        """
+        product: Array = np.matmul(signal, matrix.T, out=out)
+        return product
+
+    def outer(self, delta: Array, h: Array, out: Array | None = None) -> Array:
+        """Return Σ δ hᵀ over the batch, shape of ``weight``, for δ (batch, n_out) and h (batch, n_in)."""
+        product: Array = np.matmul(delta.T, h, out=out)
+        return product
+
     def pre_activation(self, h: Array, out: Array | None = None) -> Array:
         """Return a = h Wᵀ + b for a batch h (batch, n_in), shape (batch, n_out), in ``out`` if given."""
-        a: Array = np.matmul(h, self.weight.T, out=out)
+        a = self.push(self.weight, h, out)
         a += self.bias
         return a
+
+    @property
+    def matrix(self) -> Array:
+        """The matrix from the units below to the units of this layer, shape (n_out, n_in): ``weight`` itself."""
+        return self.weight
 
     def gradient(
         self, delta: Array, h: Array, weight_out: Array, bias_out: Array, scratch: Array | None = None
@@ -50,5 +73,5 @@ class Dense:
         """
         # dividing δ is cheaper than dividing ∂W: it has as many rows as the batch, not as the layer has inputs
         scaled = np.multiply(delta, 1.0 / len(delta), out=scratch)
-        np.matmul(scaled.T, h, out=weight_out)
+        self.outer(scaled, h, out=weight_out)
         np.dot(_ones(len(delta), delta.dtype), scaled, out=bias_out)  # quicker than a sum over rows

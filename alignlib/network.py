@@ -9,7 +9,7 @@ from typing import Any, overload
 import numpy as np
 
 from alignlib._typing import Array, Rng
-from alignlib.activations import ACTIVATIONS, activation
+from alignlib.activations import ACTIVATIONS, Activation, activation
 from alignlib.errors import InvalidValue, choose
 from alignlib.initializers import WEIGHTS, draw
 from alignlib.layers import Dense
@@ -76,13 +76,29 @@ class Trace:
     buffers: Buffers | None = None
 
     def carry(self, layer: Dense, matrix: Array, signal: Array) -> Array:
-        """Return (matrix signal) ⊙ f′(a) at a hidden layer: how every rule brings a signal to it.
+        """Return (matrix signal) ⊙ f′(a) at a hidden layer: a signal that jumps there, from all units to all units.
 
         ``signal`` (batch, units that send), ``matrix`` (units that receive, units that send); the result has shape
         (batch, layer.width).
         """
         arrived = self.buffers.arrived[layer.index] if self.buffers else None
         return self.through(layer, np.matmul(signal, matrix.T, out=arrived))
+
+    def back(self, layer: Dense, above: Dense, matrix: Array, signal: Array) -> Array:
+        """Return the signal that comes down to ``layer`` along the connections of the layer ``above``, ⊙ f′(a).
+
+        ``matrix`` has the shape of the transposed weights of ``above`` and takes their place.
+        """
+        arrived = self.buffers.arrived[layer.index] if self.buffers else None
+        return self.through(layer, above.pull(matrix, signal, arrived))
+
+    def onward(self, layer: Dense, matrix: Array, signal: Array) -> Array:
+        """Return the signal that comes up to ``layer`` along its own connections, ⊙ f′(a).
+
+        ``matrix`` has the shape of the layer's weights and takes their place.
+        """
+        arrived = self.buffers.arrived[layer.index] if self.buffers else None
+        return self.through(layer, layer.push(matrix, signal, arrived))
 
     def through(self, layer: Dense, signal: Array) -> Array:
         """Return signal ⊙ f′(a) at a hidden layer, for a signal that is there already, shape (batch, layer.width)."""
@@ -109,6 +125,8 @@ class MLP:
         Source of the initial weights; may be None for ``init="zero"`` only.
     dtype
         "float64" or "float32", of all parameters and activities.
+    frozen
+        Number of layers, from the input side, that keep their weights under whatever rule.
 
     Raises
     ------
@@ -126,11 +144,13 @@ class MLP:
         init_scale: float = 1.0,
         rng: Rng | None = None,
         dtype: str = "float64",
+        frozen: int = 0,
     ):
         self.sizes = _checked_sizes(sizes)
         self.dtype = np.dtype(choose("dtype", np.dtype(dtype).name, DTYPES))
         self.hidden_activation = activation(hidden)
         self.loss = loss(output)
+        self.frozen = frozen
         self.layers = self._make_layers()
         self.weights = Parameters([layer.weight for layer in self.layers])
         self.biases = Parameters([layer.bias for layer in self.layers])
@@ -140,11 +160,21 @@ class MLP:
 
     def _make_layers(self) -> list[Dense]:
         """Lay all parameters out in one flat array, W_1 b_1 W_2 b_2 …, so that an optimiser makes one pass."""
-        shapes = [(n_out, n_in) for n_in, n_out in zip(self.sizes, self.sizes[1:], strict=False)]
+        shapes = self._weight_shapes()
         self.parameters: Array = np.zeros(sum(n_out * (n_in + 1) for n_out, n_in in shapes), self.dtype)
         views = self.views(self.parameters, shapes)
         activations = [self.hidden_activation] * (len(shapes) - 1) + [ACTIVATIONS["linear"]]
-        return [Dense(i, W, b, f) for i, ((W, b), f) in enumerate(zip(views, activations, strict=True))]
+        return [self._layer(i, W, b, f) for i, ((W, b), f) in enumerate(zip(views, activations, strict=True))]
+
+    def _weight_shapes(self) -> list[tuple[int, int]]:
+        return [(n_out, n_in) for n_in, n_out in zip(self.sizes, self.sizes[1:], strict=False)]
+
+    def _layer(self, index: int, weight: Array, bias: Array, activation: Activation) -> Dense:
+        return Dense(index, weight, bias, activation)
+
+    def like(self, **options: Any) -> MLP:
+        """Return another network of the same layers; ``options`` are those of the constructor, not copied."""
+        return MLP(self.sizes, **options)
 
     def views(self, flat: Array, shapes: Sequence[tuple[int, int]] | None = None) -> list[tuple[Array, Array]]:
         """Return [(W-shaped, b-shaped), …] views into ``flat``, an array of as many numbers as ``parameters``."""

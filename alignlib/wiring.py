@@ -45,7 +45,7 @@ def wiring(rule: Rule, network: MLP) -> list[Edge]:
 
     ``network`` and ``rule`` are left as they are; a layer that receives no signal has no edge.
     """
-    reads = _reads(deepcopy(rule), network.sizes)
+    reads = _reads(deepcopy(rule), network)
     return [_edge(number, reads) for number in sorted(reads)]
 
 
@@ -59,12 +59,12 @@ def longest_chain(edges: Sequence[Edge]) -> int:
     return max((length(edge.target) for edge in edges), default=0)
 
 
-def _reads(rule: Rule, sizes: Sequence[int]) -> dict[int, _Reads]:
+def _reads(rule: Rule, network: MLP) -> dict[int, _Reads]:
     # Generic numbers in place of the real ones: a weight that happens to be zero would hide what is behind it.
     rng = np.random.default_rng(0)
-    network = MLP(sizes, hidden="tanh", init="gaussian", rng=rng)
+    network = network.like(hidden="tanh", init="gaussian", rng=rng)
     rule.feedback = [rng.standard_normal(B.shape) for B in rule.feedback]
-    trace = network.trace(rng.standard_normal((2, sizes[0])))
+    trace = network.trace(rng.standard_normal((2, network.sizes[0])))
     error = rng.standard_normal(trace.output.shape)
 
     def signals(trace: Trace = trace) -> dict[int, Array]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from alignlib import datasets
 from alignlib.activations import ACTIVATIONS
+from alignlib.convnet import Convolutions, checked_convolutions
 from alignlib.errors import InvalidValue, choose, nearest
 from alignlib.initializers import FEEDBACK, WEIGHTS
 from alignlib.losses import LOSSES
@@ -32,7 +33,7 @@ _NAMES: dict[str, Iterable[str]] = {
     "evaluate": ("test", "validation"),
     "dtype": DTYPES,
 }
-_WHOLE = {"epochs": 0, "batch_size": 1, "probe": 0, "record_every": 0, "seed": 0, "train_size": 1}
+_WHOLE = {"epochs": 0, "batch_size": 1, "probe": 0, "record_every": 0, "frozen": 0, "seed": 0, "train_size": 1}
 _REAL = ("init_scale", "feedback_scale", "learning_rate", "momentum", "weight_decay", "stop_at_train_error")
 _OPTIONAL = ("train_size", "stop_at_train_error")
 
@@ -66,6 +67,11 @@ class Experiment:
         Number of training examples at which angles are measured at each record; 0 measures none.
     record_every
         Steps between records; 0 records once an epoch.
+    convolutions
+        Convolutions below the dense hidden layers, of data made of images: a triple (channels, kernel, pool) for each,
+        see :class:`alignlib.ConvNet`.
+    frozen
+        Number of layers, from the input side, that keep their initial weights, convolutions included.
     seed
         Independent streams for data, initial weights, feedback and batch order come from it,
         so that changing the rule changes nothing else.
@@ -100,6 +106,8 @@ class Experiment:
     train_size: int | None = None
     probe: int = 256
     record_every: int = 0
+    convolutions: Convolutions = ()
+    frozen: int = 0
     seed: int = 0
     dtype: str = "float64"
 
@@ -110,6 +118,7 @@ class Experiment:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", _widths(self.hidden))
+        object.__setattr__(self, "convolutions", checked_convolutions(self.convolutions))
         for name, choices in _NAMES.items():
             choose(name, getattr(self, name), choices)
         for name, least in _WHOLE.items():
@@ -119,6 +128,9 @@ class Experiment:
         for name in ("feedback_shared", "nesterov"):
             if not isinstance(getattr(self, name), bool):
                 raise InvalidValue(f"{name} must be True or False; received {getattr(self, name)!r}.")
+        most = len(self.convolutions) + len(self.hidden)
+        if self.frozen > most:
+            raise InvalidValue(f"frozen must be at most {most}, the number of hidden layers; received {self.frozen}.")
         if self.learning_rate == 0:
             raise InvalidValue("learning_rate must be greater than 0; received 0.")
         if not self.momentum < 1:

@@ -98,7 +98,7 @@ def probe(network: MLP, rule: Rule, x: Array, y: Array) -> dict[str, float]:
             continue
         h, number = trace.inputs[layer.index], layer.index + 1
         row[f"delta_angle/{number}"] = metrics.mean_angle(delta, true)
-        row[f"gradient_angle/{number}"] = metrics.angle(delta.T @ h, true.T @ h)
+        row[f"gradient_angle/{number}"] = metrics.angle(layer.outer(delta, h), layer.outer(true, h))
         row[f"delta_norm/{number}"] = float(np.sqrt(np.mean(np.sum(np.square(delta, dtype=np.float64), axis=1))))
     row |= numbered(
         "weight_angle",

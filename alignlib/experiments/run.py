@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
 from alignlib import datasets, optimizers
 from alignlib._typing import Rng
+from alignlib.convnet import ConvNet
 from alignlib.datasets import Dataset
 from alignlib.errors import InvalidValue
 from alignlib.experiments.experiment import PUBLISHED, Experiment
@@ -35,15 +37,7 @@ def prepare(experiment: Experiment) -> tuple[Dataset, MLP, Rule]:
         data = data.split_validation()
     if experiment.train_size is not None:
         data = data.take(experiment.train_size)
-    network = MLP(
-        [data.n_in, *experiment.hidden, data.n_out],
-        hidden=experiment.activation,
-        output=_suited(experiment.output, data),
-        init=initial_weights(experiment),
-        init_scale=experiment.init_scale,
-        rng=rng["weights"],
-        dtype=experiment.dtype,
-    )
+    network = _network(experiment, data, rng["weights"])
     rule = RULES[experiment.rule](
         network,
         rng=rng["feedback"],
@@ -52,6 +46,24 @@ def prepare(experiment: Experiment) -> tuple[Dataset, MLP, Rule]:
         shared=experiment.feedback_shared,
     )
     return data, network, rule
+
+
+def _network(experiment: Experiment, data: Dataset, rng: Rng) -> MLP:
+    widths = [*experiment.hidden, data.n_out]
+    options: dict[str, Any] = {
+        "hidden": experiment.activation,
+        "output": _suited(experiment.output, data),
+        "init": initial_weights(experiment),
+        "init_scale": experiment.init_scale,
+        "rng": rng,
+        "dtype": experiment.dtype,
+        "frozen": experiment.frozen,
+    }
+    if not experiment.convolutions:
+        return MLP([data.n_in, *widths], **options)
+    if data.image_shape is None:
+        raise InvalidValue(f"dataset {data.name!r} is not made of images: it takes no convolutions.")
+    return ConvNet((1, *data.image_shape), experiment.convolutions, widths, **options)
 
 
 def initial_weights(experiment: Experiment) -> str:

@@ -94,13 +94,13 @@ class Rule(ABC):
 
         ``weight_decay`` λ adds λW to the gradient of the weights, not of the biases.
         With ``buffers`` (see :meth:`MLP.buffers`) of this batch size, no other array is allocated.
-        Layers without a signal are given zeros: they neither learn nor decay.
+        Layers without a signal, and frozen ones, are given zeros: they neither learn nor decay.
         """
         trace = network.trace(x, buffers)
         error = network.error(trace, y)
         signals = [*self.hidden_signals(network, trace, error), error]
         for layer, h, delta, (dW, db) in zip(network.layers, trace.inputs, signals, gradients, strict=True):
-            if delta is None:
+            if delta is None or layer.index < network.frozen:
                 dW.fill(0.0)
                 db.fill(0.0)
             else:
@@ -126,15 +126,15 @@ class BackwardWalk(Rule):
     def hidden_signals(self, network: MLP, trace: Trace, error: Array) -> list[Array]:
         """δ_l = (carrier δ_{l+1}) ⊙ f′(a_l), from the last hidden layer to the first."""
         signals, delta = [], error
-        for layer in reversed(network.hidden):
-            delta = trace.carry(layer, self.carrier(network, layer.index), delta)
+        for layer, above in zip(reversed(network.hidden), reversed(network.layers), strict=False):
+            delta = trace.back(layer, above, self.carrier(network, layer.index), delta)
             signals.append(delta)
         return signals[::-1]
 
 
 def transported(network: MLP, index: int) -> Array:
     """Return W_{l+1}ᵀ W_{l+2}ᵀ ⋯ W_Lᵀ, shape (width of layer l, n_out): a linear net's way back to layer l."""
-    product = network.weights[index + 1].T
-    for weight in network.weights[index + 2 :]:
-        product = product @ weight.T
+    product = network.layers[index + 1].matrix.T
+    for layer in network.layers[index + 2 :]:
+        product = product @ layer.matrix.T
     return product

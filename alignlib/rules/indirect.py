@@ -22,7 +22,7 @@ class IndirectFeedbackAlignment(Rule):
             if not signals:
                 signals.append(trace.carry(layer, self.feedback[0], error))
             else:
-                signals.append(trace.carry(layer, layer.weight, signals[-1]))
+                signals.append(trace.onward(layer, layer.weight, signals[-1]))
         return signals
 
     def feedback_shapes(self, network: MLP) -> dict[str, tuple[int, int]]:
