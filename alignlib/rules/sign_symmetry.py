@@ -17,7 +17,7 @@ class FixedSignSymmetry(BackwardWalk):
 
     name = "frsf"
     label = "frSF"
-    title = "Fixed random magnitudes, true signs"
+    title = "Fixed magnitudes, true signs"
 
     def __init__(self, network: MLP, **options: Any):
         super().__init__(network, **options)
