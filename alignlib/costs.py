@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import copy, deepcopy
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from alignlib._typing import Array
-from alignlib.network import MLP
+from alignlib.network import MLP, Parameters, Trace
+from alignlib.optimizers import SGD
+from alignlib.plasticity import Plasticity
 from alignlib.rules import Rule
 from alignlib.wiring import longest_chain, wiring
 
@@ -19,8 +22,9 @@ class Cost:
     """Multiply-adds in the matrix products of one step, and what else the error pass needs.
 
     ``forward``, ``error_pass``, ``gradients`` count multiply-adds for the whole batch.
-    ``feedback_numbers`` is how many numbers the fixed matrices hold (a shared matrix counts once).
+    ``feedback_numbers`` is how many numbers the feedback matrices hold (a shared matrix counts once).
     ``sequential_steps`` is the longest chain of products in the error pass in which each waits for the one before.
+    ``feedback_learning`` counts the multiply-adds that change the feedback, none where it is fixed.
     """
 
     forward: int
@@ -28,11 +32,12 @@ class Cost:
     gradients: int
     feedback_numbers: int
     sequential_steps: int
+    feedback_learning: int = 0
 
     @property
     def total(self) -> int:
         """Multiply-adds of the whole step."""
-        return self.forward + self.error_pass + self.gradients
+        return self.forward + self.error_pass + self.gradients + self.feedback_learning
 
 
 class Tally(np.ndarray[Any, Any]):
@@ -78,7 +83,20 @@ def costs(rule: Rule, network: MLP, batch: int = 1) -> Cost:
         gradients[0],
         _numbers(rule.feedback),
         longest_chain(wiring(rule, network)),
+        _feedback_learning(rule, network, trace, [np.asarray(d) for d in deltas if d is not None]),
     )
+
+
+def _feedback_learning(rule: Rule, network: MLP, trace: Trace, deltas: Sequence[Array]) -> int:
+    """Let a copy of the rule learn its feedback from signals and weights that count."""
+    if not rule.learns_feedback:
+        return 0
+    count, counting = [0], copy(network)
+    counting.layers = [replace(layer, weight=tallied(layer.weight, count)) for layer in network.layers]
+    counting.weights = Parameters([layer.weight for layer in counting.layers])
+    signals = [tallied(signal, count) for signal in (*deltas, trace.output)]
+    deepcopy(rule).learn_feedback(counting, trace, signals, Plasticity(SGD(np.zeros(0), 0.0)))
+    return count[0]
 
 
 def _numbers(matrices: Sequence[Array]) -> int:

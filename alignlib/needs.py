@@ -17,6 +17,7 @@ class Needs:
 
     ``transposed`` names the forward weights that the error meets transposed, in the text's numbering ("W2ᵀ");
     ``transposed_numbers`` is how many numbers they hold.
+    ``signs`` is how many weights are met transposed of which only the signs matter.
     ``activities`` is how many numbers the forward pass must keep for one example: the inputs of the layers that learn.
     (Slopes f′ cost nothing more where they follow from the activity, as they do for all our nonlinearities.)
     """
@@ -24,6 +25,7 @@ class Needs:
     transposed: tuple[str, ...]
     transposed_numbers: int
     activities: int
+    signs: int = 0
 
 
 def needs(rule: Rule, network: MLP) -> Needs:
@@ -34,4 +36,5 @@ def needs(rule: Rule, network: MLP) -> Needs:
     trace = network.trace(np.zeros((1, network.sizes[0])))
     signals = [*rule.hidden_signals(network, trace, trace.output), trace.output]
     kept = [h.shape[1] for h, delta in zip(trace.inputs, signals, strict=True) if delta is not None]
-    return Needs(transposed, sum(sizes[name] for name in transposed), sum(kept))
+    signs = sum(size for name, size in sizes.items() if f"sign {name}" in met)
+    return Needs(transposed, sum(sizes[name] for name in transposed), sum(kept), signs)

@@ -21,6 +21,9 @@ class Optimizer(Protocol):
     def step(self, parameters: Array, gradient: Array) -> None:
         """Update ``parameters`` in place; ``gradient`` may be overwritten."""
 
+    def like(self, parameters: Array) -> Optimizer:
+        """Return a new optimiser of this kind and with these settings for another flat array."""
+
 
 #: Numbers updated at once: the blocks of all arrays involved stay in the cache while an update makes its passes.
 BLOCK = 1 << 15
@@ -47,6 +50,10 @@ class SGD:
         for p, g in _blocks(parameters, gradient):
             g *= self.learning_rate
             p -= g
+
+    def like(self, parameters: Array) -> SGD:
+        """Return a new one with these settings."""
+        return SGD(parameters, self.learning_rate, self.momentum, self.nesterov)
 
     def _add_momentum(self, velocity: Array, gradient: Array) -> None:
         for v, g in _blocks(velocity, gradient):
@@ -79,6 +86,10 @@ class RMSprop:
             g /= scratch
             g *= self.learning_rate * factor
             p -= g
+
+    def like(self, parameters: Array) -> RMSprop:
+        """Return a new one with these settings."""
+        return RMSprop(parameters, self.learning_rate, self.decay, self.epsilon)
 
 
 class Adam:
@@ -116,6 +127,10 @@ class Adam:
             np.divide(m, scratch, out=g)
             g *= self.learning_rate * unbias_mean
             p -= g
+
+    def like(self, parameters: Array) -> Adam:
+        """Return a new one with these settings."""
+        return Adam(parameters, self.learning_rate, self.beta1, self.beta2, self.epsilon)
 
 
 OPTIMIZERS = ("adam", "rmsprop", "sgd")

@@ -14,12 +14,14 @@ from alignlib._typing import Array
 from alignlib.experiments import Experiment, prepare
 from alignlib.layers import Dense
 from alignlib.network import Trace
+from alignlib.plasticity import Plasticity
 from alignlib.timing import interleaved
 
 FORWARD, ERROR_PASS, SLOPES, GRADIENTS, OPTIMISER = "forward pass", "error pass", "f′", "gradients", "optimiser"
 
 #: What a step consists of, in order. "error pass" brings the error to the hidden layers, its products with f′ left
-#: out; "f′" is those: the slopes of all hidden layers, and multiplying with them.
+#: out; "f′" is those: the slopes of all hidden layers, and multiplying with them. Feedback that learns does so in
+#: "gradients".
 PARTS = (FORWARD, ERROR_PASS, SLOPES, GRADIENTS, OPTIMISER)
 
 
@@ -83,6 +85,8 @@ class _Bench:
             momentum=experiment.momentum,
             nesterov=experiment.nesterov,
         )
+        decay, learns = experiment.weight_decay, rule.learns_feedback
+        self.plasticity = Plasticity(self.optimizer, decay) if learns else None
         self.spent: dict[str, float] = {}
         self.taken: list[list[float]] = []
         # setattr: the step itself stays the package's own, only these two calls of it pass a stopwatch
@@ -93,7 +97,7 @@ class _Bench:
         """Make one step and note the seconds of its parts."""
         self.spent = dict.fromkeys((FORWARD, ERROR_PASS, SLOPES), 0.0)
         decay, start = self.experiment.weight_decay, perf_counter()
-        self.rule.learn(self.network, self.x, self.y, self.gradients, decay, self.buffers)
+        self.rule.learn(self.network, self.x, self.y, self.gradients, decay, self.buffers, self.plasticity)
         learned = perf_counter()
         self.optimizer.step(self.network.parameters, self.flat)
         stepping = perf_counter() - learned

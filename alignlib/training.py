@@ -10,6 +10,7 @@ import numpy as np
 from alignlib._typing import Array, Rng
 from alignlib.network import MLP, Trace
 from alignlib.optimizers import Optimizer
+from alignlib.plasticity import Plasticity
 from alignlib.rules import Rule
 
 
@@ -44,6 +45,7 @@ def train(
     """
     flat = np.zeros_like(network.parameters)
     gradients, number = network.views(flat), 0
+    plasticity = Plasticity(optimizer, weight_decay) if rule.learns_feedback else None
     sizes = {min(batch_size, len(x)), len(x) % batch_size or batch_size} if len(x) else set()
     buffers = {size: (network.buffers(size), _rows(x, size), _rows(y, size)) for size in sizes}
     for _ in range(epochs):
@@ -54,7 +56,7 @@ def train(
             # the mode spares NumPy a copy made in case that an index is out of range
             np.take(x, batch, axis=0, out=x_batch, mode="clip")
             np.take(y, batch, axis=0, out=y_batch, mode="clip")
-            trace = rule.learn(network, x_batch, y_batch, gradients, weight_decay, work)
+            trace = rule.learn(network, x_batch, y_batch, gradients, weight_decay, work, plasticity)
             optimizer.step(network.parameters, flat)
             number += 1
             yield Step(number, start + batch_size >= len(x), trace, y_batch)

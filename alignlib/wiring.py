@@ -25,6 +25,7 @@ class Edge:
 
     ``source`` is "error" or "layer k", ``target`` is "layer l" (1 is next to the input).
     ``matrices`` are those that the signal meets on this stretch, in the text's numbering: "W3ᵀ", "B1", "W2".
+    "sign W3ᵀ" is one of which only the signs matter.
     """
 
     source: str
@@ -38,6 +39,7 @@ class _Reads:
 
     layers: set[int] = field(default_factory=set)
     matrices: set[str] = field(default_factory=set)
+    sizes: set[str] = field(default_factory=set)  # matrices of which not only the signs matter
 
 
 def wiring(rule: Rule, network: MLP) -> list[Edge]:
@@ -79,6 +81,9 @@ def _reads(rule: Rule, network: MLP) -> dict[int, _Reads]:
     for name in _matrices_disturbed(rule, network, rng):
         for reached in _changed(before, signals()):
             reads[reached].matrices.add(name)
+    for name in _matrices_disturbed(rule, network, rng, keep_signs=True):
+        for reached in _changed(before, signals()):
+            reads[reached].sizes.add(name)
     return reads
 
 
@@ -90,13 +95,14 @@ def _slopes_disturbed(network: MLP, trace: Trace) -> Iterator[tuple[int, Trace]]
         yield layer.index + 1, replace(trace, pre_activations=pre_activations, inputs=inputs)
 
 
-def _matrices_disturbed(rule: Rule, network: MLP, rng: Rng) -> Iterator[str]:
+def _matrices_disturbed(rule: Rule, network: MLP, rng: Rng, keep_signs: bool = False) -> Iterator[str]:
     """Give one matrix other numbers, yield its name, and put the old ones back."""
     matrices = [(f"W{i}", W) for i, W in enumerate(network.weights, start=1)]
     matrices += zip(rule.feedback_shapes(network), rule.feedback, strict=True)
     for name, matrix in matrices:
         kept = matrix.copy()
-        matrix[...] = rng.standard_normal(matrix.shape)
+        other = rng.standard_normal(matrix.shape)
+        matrix[...] = np.copysign(other, kept) if keep_signs else other
         yield name
         matrix[...] = kept
 
@@ -113,10 +119,11 @@ def _edge(number: int, reads: dict[int, _Reads]) -> Edge:
     return Edge(
         f"layer {parents[0]}" if parents else ERROR,
         f"layer {number}",
-        tuple(_transposed(name, number) for name in names),
+        tuple(_written(name, number, met) for name in names),
     )
 
 
-def _transposed(name: str, target: int) -> str:
+def _written(name: str, target: int, met: _Reads) -> str:
     """W_k ends at layer k: a signal that arrives below has gone through its transpose."""
-    return f"{name}ᵀ" if name.startswith("W") and int(name[1:]) > target else name
+    transposed = f"{name}ᵀ" if name.startswith("W") and int(name[1:]) > target else name
+    return transposed if name in met.sizes else f"sign {transposed}"

@@ -27,3 +27,13 @@ def test_the_baseline_keeps_the_input_of_the_output_layer():
 
 def test_without_hidden_layers_nothing_is_transported():
     assert of("bp", [5, 3]) == Needs((), 0, 5)
+
+
+@pytest.mark.parametrize("name", ["usf", "brsf", "frsf"])
+def test_sign_symmetry_needs_the_signs_of_what_backprop_needs(name):
+    assert of(name) == Needs((), 0, 5 + 7 + 6 + 4, signs=7 * 6 + 6 * 4 + 4 * 3)
+
+
+@pytest.mark.parametrize("name", ["kp", "wm", "dkp"])
+def test_learned_feedback_needs_no_weights(name):
+    assert of(name) == of("dfa")

@@ -68,7 +68,9 @@ def _jump(wiring: Wiring, edge: Any) -> int:
 
 def _floor(wiring: Wiring) -> float:
     deepest = max((_jump(wiring, edge) for edge in wiring.edges), default=1)
-    return -RADIUS - 4 if deepest < 2 else -RADIUS - 10 - ARC * (deepest - 1)
+    if deepest < 2:
+        return -RADIUS - (15 if any(len(edge["matrices"]) > 1 for edge in wiring.edges) else 4)
+    return -RADIUS - 10 - ARC * (deepest - 1)
 
 
 def _top() -> float:
@@ -119,10 +121,12 @@ def _edge(axes: Axes, wiring: Wiring, places: Places, edge: Any) -> None:
     """A straight arrow to the neighbouring column, an arc below the lane to any other."""
     colour = style.look(wiring.rule).colour.light
     start, end = places[edge["source"]], places[edge["target"]]
-    name, jump, side = " ".join(edge["matrices"]), _jump(wiring, edge), (1 if end > start else -1)
+    names = [name.replace("sign ", "±") for name in edge["matrices"]]
+    name, jump, side = " ".join(names), _jump(wiring, edge), (1 if end > start else -1)
     if jump < 2:
         _arrow(axes, [(start + side * (RADIUS + 1), 0), (end - side * (RADIUS + 2), 0)], colour, 2.2)
-        _write(axes, (start + end) / 2, 14, name, colour=colour)
+        for y, each in zip((14, -17), names, strict=False):  # one above the arrow, the other below it
+            _write(axes, (start + end) / 2, y, each, colour=colour)
         return
     depth = RADIUS + ARC * (jump - 1)
     lean = 0.3 * abs(end - start)
@@ -192,4 +196,4 @@ def _maths(text: str) -> str:
         letter = {"δ": r"\delta", "ŷ": r"\hat{y}"}.get(letter, letter)
         return f"${letter}" + (f"_{{{number}}}" if number else "") + (r"^{\mathsf{T}}" if transposed else "") + "$"
 
-    return re.sub(r"([^\W\d_])(\d*)(ᵀ?)(?=\s|$)", one, text)
+    return re.sub(r"(?<![^\W\d_])([^\W\d_])(\d*)(ᵀ?)(?=\s|$)", one, text)

@@ -102,7 +102,7 @@ def probe(network: MLP, rule: Rule, x: Array, y: Array) -> dict[str, float]:
         row[f"delta_norm/{number}"] = float(np.sqrt(np.mean(np.sum(np.square(delta, dtype=np.float64), axis=1))))
     row |= numbered(
         "weight_angle",
-        [metrics.angle(B, W) for B, W in zip(rule.feedback, rule.counterparts(network), strict=True)],
+        [metrics.angle(B, W) for B, W in rule.pairs(network)],
     )
     return row
 

@@ -9,8 +9,10 @@ from typing import ClassVar
 import numpy as np
 
 from alignlib._typing import Array, Rng
+from alignlib.errors import InvalidValue
 from alignlib.initializers import FEEDBACK, draw
 from alignlib.network import MLP, Buffers, Trace
+from alignlib.plasticity import Plasticity
 
 
 class Rule(ABC):
@@ -23,15 +25,16 @@ class Rule(ABC):
     rng
         Source of the feedback; needed by the rules that have any.
     feedback, feedback_scale
-        How the fixed matrices are drawn (see :data:`alignlib.initializers.FEEDBACK`), and the factor they are
+        How the matrices are drawn (see :data:`alignlib.initializers.FEEDBACK`), and the factor they are
         multiplied with.
     shared
-        Draw one matrix for all receiving layers of equal shape, as Nøkland (2016) allows.
+        Draw one matrix for all receiving layers of equal shape, as Nøkland (2016) allows for fixed ones.
 
     Attributes
     ----------
     feedback
-        The fixed matrices, in the order of the layers that receive them; may be written into.
+        The matrices, in the order of the layers that receive them; may be written into.
+        They are fixed, unless the rule says in :meth:`learn_feedback` how they learn.
         Each has shape (units that receive, units that send) and is applied to a batch as ``signal @ B.T``.
     """
 
@@ -48,6 +51,8 @@ class Rule(ABC):
         feedback_scale: float = 1.0,
         shared: bool = False,
     ):
+        if shared and self.learns_feedback:
+            raise InvalidValue(f"rule {self.name!r} changes each of its matrices in its own way: none can be shared.")
         self.feedback: list[Array] = []
         drawn: dict[tuple[int, int], Array] = {}
         for shape in self.feedback_shapes(network).values():
@@ -74,12 +79,34 @@ class Rule(ABC):
         """
 
     def feedback_shapes(self, network: MLP) -> dict[str, tuple[int, int]]:
-        """Return the fixed matrices by the names that the text gives them, and their shapes (receive, send)."""
+        """Return the matrices by the names that the text gives them, and their shapes (receive, send)."""
         return {}
 
     def counterparts(self, network: MLP) -> list[Array]:
         """Return, for each matrix in ``feedback``, what backprop would use in its place: products of Wᵀ."""
         return []
+
+    def pairs(self, network: MLP) -> list[tuple[Array, Array]]:
+        """Return (a matrix that carries the rule's signals, what backprop would use in its place), to be compared."""
+        return list(zip(self.feedback, self.counterparts(network), strict=True))
+
+    def learn_feedback(self, network: MLP, trace: Trace, signals: Sequence[Array], plasticity: Plasticity) -> None:
+        """Change ``feedback``, once an update of the weights: rules whose feedback is not fixed say here how.
+
+        ``signals`` are the δ of the layers that have one, the error of the output last.
+        The weights are those of before the update.
+
+        Raises
+        ------
+        InvalidValue
+            If the feedback of the rule is fixed.
+        """
+        raise InvalidValue(f"the feedback of rule {self.name!r} is fixed: see learns_feedback.")
+
+    @property
+    def learns_feedback(self) -> bool:
+        """Whether the rule says how its feedback changes."""
+        return type(self).learn_feedback is not Rule.learn_feedback
 
     def learn(
         self,
@@ -89,12 +116,14 @@ class Rule(ABC):
         gradients: Sequence[tuple[Array, Array]],
         weight_decay: float = 0.0,
         buffers: Buffers | None = None,
+        plasticity: Plasticity | None = None,
     ) -> Trace:
         """Write the gradients, means over the batch, into [(dW, db), …]; return the trace of the forward pass.
 
         ``weight_decay`` λ adds λW to the gradient of the weights, not of the biases.
         With ``buffers`` (see :meth:`MLP.buffers`) of this batch size, no other array is allocated.
         Layers without a signal, and frozen ones, are given zeros: they neither learn nor decay.
+        With ``plasticity`` the feedback learns as well, and at once, by :meth:`learn_feedback`.
         """
         trace = network.trace(x, buffers)
         error = network.error(trace, y)
@@ -107,6 +136,8 @@ class Rule(ABC):
                 layer.gradient(delta, h, dW, db, buffers.scaled[layer.index] if buffers else None)
                 if weight_decay:
                     dW += weight_decay * layer.weight
+        if plasticity is not None:
+            self.learn_feedback(network, trace, [delta for delta in signals if delta is not None], plasticity)
         return trace
 
     def gradients(self, network: MLP, x: Array, y: Array) -> list[tuple[Array, Array]]:

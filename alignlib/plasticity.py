@@ -1,0 +1,44 @@
+"""How learned feedback takes a step: as the weights do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from alignlib._typing import Array
+from alignlib.optimizers import Optimizer
+
+
+class Plasticity:
+    """Steps of matrices that learn from the activity at their two ends, for rules whose feedback is not fixed.
+
+    Parameters
+    ----------
+    optimizer
+        That of the weights: each matrix gets another one of its kind and settings, with a state of its own.
+    weight_decay
+        λ of the weights, which the feedback shares.
+    """
+
+    def __init__(self, optimizer: Optimizer, weight_decay: float = 0.0):
+        self.optimizer, self.weight_decay = optimizer, weight_decay
+        self._gradients: list[Array] = []
+        self._optimizers: list[Optimizer] = []
+
+    def step(self, feedback: Sequence[Array], received: Sequence[Array], sent: Sequence[Array]) -> None:
+        """Let each B in ``feedback``, C-contiguous, step down ∂B = ⟨received sentᵀ⟩ + λB, the mean over the batch.
+
+        ``received`` holds what is at the unit that the synapse leads to, shape (batch, rows of B), ``sent`` what comes
+        through it, shape (batch, columns of B).
+        """
+        if not self._gradients:  # the first step; later ones use these again
+            self._gradients = [np.empty_like(B) for B in feedback]
+            self._optimizers = [self.optimizer.like(B.reshape(-1)) for B in feedback]
+        states = zip(self._gradients, self._optimizers, strict=True)
+        for B, r, s, (gradient, optimizer) in zip(feedback, received, sent, states, strict=True):
+            np.matmul(r.T, s, out=gradient)
+            gradient *= 1.0 / len(s)
+            if self.weight_decay:
+                gradient += self.weight_decay * B
+            optimizer.step(B.reshape(-1), gradient.reshape(-1))
