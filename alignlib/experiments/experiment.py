@@ -32,9 +32,25 @@ _NAMES: dict[str, Iterable[str]] = {
     "evaluate": ("test", "validation"),
     "dtype": DTYPES,
 }
-_WHOLE = {"epochs": 0, "batch_size": 1, "probe": 0, "record_every": 0, "seed": 0, "train_size": 1}
-_REAL = ("init_scale", "feedback_scale", "learning_rate", "momentum", "weight_decay", "stop_at_train_error")
-_OPTIONAL = ("train_size", "stop_at_train_error")
+_WHOLE = {
+    "epochs": 0,
+    "batch_size": 1,
+    "probe": 0,
+    "record_every": 0,
+    "seed": 0,
+    "train_size": 1,
+    "feedback_rank": 1,
+}
+_REAL = (
+    "init_scale",
+    "feedback_scale",
+    "feedback_density",
+    "learning_rate",
+    "momentum",
+    "weight_decay",
+    "stop_at_train_error",
+)
+_OPTIONAL = ("train_size", "stop_at_train_error", "feedback_rank")
 
 
 @dataclass(frozen=True)
@@ -66,6 +82,9 @@ class Experiment:
         Number of training examples at which angles are measured at each record; 0 measures none.
     record_every
         Steps between records; 0 records once an epoch.
+    feedback_density, feedback_rank
+        Share of the entries of the feedback that are not zero; or its rank, None for the full one
+        (:func:`alignlib.initializers.draw_feedback`).
     seed
         Independent streams for data, initial weights, feedback and batch order come from it,
         so that changing the rule changes nothing else.
@@ -100,6 +119,8 @@ class Experiment:
     train_size: int | None = None
     probe: int = 256
     record_every: int = 0
+    feedback_density: float = 1.0
+    feedback_rank: int | None = None
     seed: int = 0
     dtype: str = "float64"
 
@@ -119,6 +140,8 @@ class Experiment:
         for name in ("feedback_shared", "nesterov"):
             if not isinstance(getattr(self, name), bool):
                 raise InvalidValue(f"{name} must be True or False; received {getattr(self, name)!r}.")
+        if not 0 < self.feedback_density <= 1:
+            raise InvalidValue(f"feedback_density must be above 0 and at most 1; received {self.feedback_density!r}.")
         if self.learning_rate == 0:
             raise InvalidValue("learning_rate must be greater than 0; received 0.")
         if not self.momentum < 1:

@@ -7,14 +7,26 @@ from alignlib.errors import choose
 from alignlib.rules.backprop import Backprop
 from alignlib.rules.base import BackwardWalk, Rule
 from alignlib.rules.direct import DirectFeedbackAlignment
+from alignlib.rules.error_sign import ErrorSignDirectFeedbackAlignment
 from alignlib.rules.feedback_alignment import FeedbackAlignment
 from alignlib.rules.indirect import IndirectFeedbackAlignment
+from alignlib.rules.input_modulation import ErrorDrivenInputModulation
 from alignlib.rules.shallow import Shallow
+from alignlib.rules.target_projection import DirectRandomTargetProjection
 
 #: Every rule by its short name, in the order in which the book tells of them.
 RULES: dict[str, type[Rule]] = {
     rule.name: rule
-    for rule in (Backprop, FeedbackAlignment, DirectFeedbackAlignment, IndirectFeedbackAlignment, Shallow)
+    for rule in (
+        Backprop,
+        FeedbackAlignment,
+        DirectFeedbackAlignment,
+        IndirectFeedbackAlignment,
+        Shallow,
+        ErrorSignDirectFeedbackAlignment,
+        DirectRandomTargetProjection,
+        ErrorDrivenInputModulation,
+    )
 }
 
 
@@ -28,6 +40,9 @@ __all__ = [
     "Backprop",
     "BackwardWalk",
     "DirectFeedbackAlignment",
+    "DirectRandomTargetProjection",
+    "ErrorDrivenInputModulation",
+    "ErrorSignDirectFeedbackAlignment",
     "FeedbackAlignment",
     "IndirectFeedbackAlignment",
     "Rule",
