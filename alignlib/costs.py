@@ -68,8 +68,9 @@ def tallied(array: Array, count: list[int]) -> Tally:
 
 def costs(rule: Rule, network: MLP, batch: int = 1) -> Cost:
     """Count one step of ``rule`` on a mini-batch of ``batch`` examples; nothing is changed by it."""
-    trace = network.trace(np.zeros((batch, network.sizes[0])))
     forward, error_pass, gradients = [0], [0], [0]
+    target = tallied(np.zeros((batch, network.sizes[-1]), network.dtype), error_pass)
+    trace = network.trace(np.zeros((batch, network.sizes[0])), target=target)
     for layer, h in zip(network.layers, trace.inputs, strict=True):
         layer.pre_activation(tallied(h, forward))
     deltas = rule.hidden_signals(network, trace, tallied(np.zeros_like(trace.output), error_pass))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, overload
 
 import numpy as np
@@ -59,6 +60,19 @@ class Buffers:
         self.pre_activations, self.activities, self.arrived = one_a_layer(), one_a_layer(), one_a_layer()
         self.slopes, self.scaled = one_a_layer(), one_a_layer()
         self.error = np.empty((batch, widths[-1]), dtype, order="F")
+        self._shape, self._spare = (widths, batch, dtype), dict[int, Array]()
+
+    @cached_property
+    def second(self) -> Buffers:
+        """A second set, for rules that run the network twice; made when it is first asked for."""
+        return Buffers(*self._shape)
+
+    def spare(self, width: int) -> Array:
+        """Return an array (batch, width), for rules that send something else than the error; made at the first call."""
+        if width not in self._spare:
+            _, batch, dtype = self._shape
+            self._spare[width] = np.empty((batch, width), dtype, order="F")
+        return self._spare[width]
 
 
 @dataclass(frozen=True)
@@ -67,6 +81,7 @@ class Trace:
 
     ``inputs[l]`` (batch, n_in) entered layer l, so ``inputs[0]`` is x and ``inputs[l + 1]`` is the activity of l.
     ``pre_activations[l]`` (batch, n_out) are its a; ``output`` is ŷ (batch, n_out).
+    ``target`` is y (batch, n_out), for the rules that read it; None if the network was run without one.
     With ``buffers``, every signal computed for a layer takes the place of the one before.
     """
 
@@ -74,6 +89,7 @@ class Trace:
     pre_activations: list[Array]
     output: Array
     buffers: Buffers | None = None
+    target: Array | None = None
 
     def carry(self, layer: Dense, matrix: Array, signal: Array) -> Array:
         """Return (matrix signal) ⊙ f′(a) at a hidden layer: a signal that jumps there, from all units to all units.
@@ -194,8 +210,10 @@ class MLP:
         """Return the arrays that :meth:`trace` can work in for a batch of this size."""
         return Buffers(self.sizes[1:], batch, self.dtype)
 
-    def trace(self, x: Array, buffers: Buffers | None = None) -> Trace:
+    def trace(self, x: Array, buffers: Buffers | None = None, target: Array | None = None) -> Trace:
         """Run forward on a batch x (batch, n_in) and keep what the rules need, in ``buffers`` if given.
+
+        ``target`` (batch, n_out) is handed on in the trace.
 
         Raises
         ------
@@ -204,7 +222,7 @@ class MLP:
         """
         if np.ndim(x) != 2 or np.shape(x)[1] != self.sizes[0]:
             raise InvalidValue(f"x has shape {np.shape(x)}; this network takes (batch, {self.sizes[0]}).")
-        h = np.asarray(x, self.dtype)
+        h = np.asanyarray(x, self.dtype)  # arrays that count or keep time stay what they are
         inputs, pre_activations = [], []
         for layer in self.layers:
             inputs.append(h)
@@ -212,7 +230,7 @@ class MLP:
             pre_activations.append(a)
             out = buffers.activities[layer.index] if buffers else None
             h = self.loss.predict(a, out) if layer is self.layers[-1] else layer.activation.function(a, out)
-        return Trace(inputs, pre_activations, h, buffers)
+        return Trace(inputs, pre_activations, h, buffers, target)
 
     def predict(self, x: Array) -> Array:
         """Return ŷ (batch, n_out) for x (batch, n_in)."""

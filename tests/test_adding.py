@@ -40,10 +40,9 @@ def with_rule(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = listing.read_text(encoding="utf-8")
     line = block("alignlib/rules/__init__.py, with the other imports")
     text = re.sub(r"(from alignlib\.rules\.feedback_alignment )", rf"{line}\1", text, count=1)
-    text, found = re.subn(
-        r"(\bShallow\b,?)(?=[^\n]*\n? *\)\n})", rf"{block('alignlib/rules/__init__.py, in RULES').strip()} \1", text
-    )
-    assert found == 1, "RULES is no longer made from a tuple that ends with Shallow"
+    named = block("alignlib/rules/__init__.py, in RULES").strip()
+    text, found = re.subn(r"(    for rule in \(\n)", rf"\1        {named}\n", text)
+    assert found == 1, "RULES is no longer made from a tuple of one rule a line"
     listing.write_text(text, encoding="utf-8")
     return root
 

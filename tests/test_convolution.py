@@ -181,7 +181,7 @@ class TestContract:
         for dtype in ("float32", "float64"):
             net = make(dtype=dtype)
             rule, (x, y) = rule_for(name, net), batch(net)
-            trace = net.trace(x)
+            trace = net.trace(x, target=y)
             for layer, delta in zip(net.hidden, rule.hidden_signals(net, trace, net.error(trace, y)), strict=True):
                 assert delta is None or (delta.shape == (6, layer.width) and delta.dtype == np.dtype(dtype))
             for (dW, db), W, b in zip(rule.gradients(net, x, y), net.weights, net.biases, strict=True):

@@ -22,11 +22,16 @@ def test_the_alignment_rules_need_no_transposed_weights_and_as_many_activities(n
 
 
 def test_the_baseline_keeps_the_input_of_the_output_layer():
-    assert of("shallow") == Needs((), 0, 4)
+    assert of("shallow") == Needs((), 0, 4, sources=(), slopes=False)
+
+
+def test_drtp_hears_the_target_and_pepita_needs_no_slopes():
+    assert of("drtp") == Needs((), 0, 5 + 7 + 6 + 4, sources=("target",))
+    assert of("pepita") == Needs((), 0, 5 + 7 + 6 + 4, slopes=False)
 
 
 def test_without_hidden_layers_nothing_is_transported():
-    assert of("bp", [5, 3]) == Needs((), 0, 5)
+    assert of("bp", [5, 3]) == Needs((), 0, 5, sources=(), slopes=False)
 
 
 @pytest.mark.parametrize("name", ["usf", "brsf", "frsf"])

@@ -26,7 +26,13 @@ EDGES = {
         ("error", "layer 3", "sign W4ᵀ", "m4"),
     ],
     "dkp": [("error", "layer 1", "B1"), ("error", "layer 2", "B2"), ("error", "layer 3", "B3")],
-}
+    "sdfa": [("error", "layer 1", "B1"), ("error", "layer 2", "B2"), ("error", "layer 3", "B3")],
+    "drtp": [("target", "layer 1", "B1"), ("target", "layer 2", "B2"), ("target", "layer 3", "B3")],
+    "pepita": [
+        ("error", "input", "F"), ("input", "layer 1", "W1"),
+        ("layer 1", "layer 2", "W2"), ("layer 2", "layer 3", "W3"),
+    ],
+}  # fmt: skip
 EDGES["brsf"] = EDGES["frsf"] = [
     ("layer 2", "layer 1", "M2", "sign W2ᵀ"),
     ("layer 3", "layer 2", "M3", "sign W3ᵀ"),
@@ -56,14 +62,16 @@ def test_a_shared_matrix_still_shows_which_layers_it_serves():
     assert al.costs(rule, net).feedback_numbers == 6 * 3
 
 
-@pytest.mark.parametrize(("name", "steps"), [("bp", 3), ("fa", 3), ("dfa", 1), ("ifa", 3), ("shallow", 0)])
+@pytest.mark.parametrize(
+    ("name", "steps"), [("bp", 3), ("fa", 3), ("dfa", 1), ("ifa", 3), ("shallow", 0), ("drtp", 1), ("pepita", 4)]
+)
 def test_what_must_wait(name, steps):
     assert longest_chain(wiring(*rule_for(name))) == steps
 
 
 def expected_error_pass(name):
     """The operation count on paper: products with every matrix on the way, one multiply-add an entry."""
-    _, n1, n2, n3, out = SIZES
+    n0, n1, n2, n3, out = SIZES
     if name in ("usf", "brsf", "frsf", "kp", "wm"):
         return expected_error_pass("bp")
     if name == "dkp":
@@ -74,6 +82,9 @@ def expected_error_pass(name):
         "dfa": out * (n1 + n2 + n3),
         "ifa": out * n1 + n1 * n2 + n2 * n3,
         "shallow": 0,
+        "sdfa": out * (n1 + n2 + n3),
+        "drtp": out * (n1 + n2 + n3),
+        "pepita": n0 * out + n0 * n1 + n1 * n2 + n2 * n3 + n3 * out,  # F, and a whole second forward pass
     }[name]
 
 
@@ -106,6 +117,7 @@ def expected_feedback_learning(name, batch):
         ("usf", 3),
         ("frsf", 7 * 6 + 6 * 4 + 4 * 3),
         ("dkp", 3 * (7 + 6 + 4)),
+        ("pepita", 3 * 5),
     ],
 )
 def test_stored_random_numbers(name, numbers):

@@ -20,6 +20,8 @@ RADIUS = 14.5
 LANES = 64.0  #: from the error's lane up to the forward lane
 ARC = 26.0  #: how much deeper an arc hangs for each layer that it jumps over
 
+SENT = ("error", "target")  #: what stands below the output and is sent to the layers
+
 Places = dict[str, float]
 
 
@@ -47,22 +49,27 @@ def draw_wiring(axes: Axes, panel: Panel) -> None:
 
 
 def _layers(wiring: Wiring) -> list[str]:
-    return [str(node["id"]) for node in wiring.nodes if node["id"] != "error"]
+    return [str(node["id"]) for node in wiring.nodes if node["id"] not in SENT]
+
+
+def _sent(wiring: Wiring) -> tuple[str, str]:
+    """Name and label of the node below the output."""
+    return next((str(node["id"]), str(node["label"])) for node in wiring.nodes if node["id"] in SENT)
 
 
 def _places(wiring: Wiring, width: float) -> Places:
-    """X of each column; the error stands below the output."""
+    """X of each column; the error, or the target, stands below the output."""
     layers = _layers(wiring)
-    first, last = 10.0, width - 21.0
+    first, last = (RADIUS + 2 if "input" in _taught(wiring) else 10.0), width - 21.0
     step = min(112.0, (last - first) / (len(layers) - 1))
     places = {name: first + i * step for i, name in enumerate(layers)}
-    return {**places, "error": places[layers[-1]]}
+    return {**places, _sent(wiring)[0]: places[layers[-1]]}
 
 
 def _jump(wiring: Wiring, edge: Any) -> int:
     """How many columns an edge crosses."""
     layers = _layers(wiring)
-    column = {name: i for i, name in enumerate(layers)} | {"error": len(layers) - 1}
+    column = {name: i for i, name in enumerate(layers)} | {_sent(wiring)[0]: len(layers) - 1}
     return abs(column[edge["source"]] - column[edge["target"]])
 
 
@@ -86,6 +93,11 @@ def _taught(wiring: Wiring) -> set[str]:
     return {str(edge["target"]) for edge in wiring.edges} | {_layers(wiring)[-1]}
 
 
+def _arriving(target: str) -> str:
+    """What a signal is called where it arrives: the input counts as layer 0."""
+    return "δ0" if target == "input" else f"δ{target.split()[-1]}"
+
+
 def _forward(axes: Axes, wiring: Wiring, places: Places) -> None:
     layers, half = _layers(wiring), _box_width(places) / 2
     labels = {node["id"]: node["label"] for node in wiring.nodes}
@@ -98,19 +110,21 @@ def _forward(axes: Axes, wiring: Wiring, places: Places) -> None:
         _arrow(axes, [(before + 2, LANES), (x - half - 2, LANES)], style.MUTED.light, 1.3)
         middle = (before + x - half) / 2
         _write(axes, middle, LANES + BOX_HEIGHT / 2 + 1, f"W{number}", colour=style.MUTED.light)
-    down = [(places["error"], LANES - BOX_HEIGHT / 2 - 2), (places["error"], RADIUS + 2)]
-    _arrow(axes, down, style.MUTED.light, 1.3)
+    if _sent(wiring)[0] == "error":  # the target does not come from the output
+        x = places[layers[-1]]
+        _arrow(axes, [(x, LANES - BOX_HEIGHT / 2 - 2), (x, RADIUS + 2)], style.MUTED.light, 1.3)
 
 
 def _signals(axes: Axes, wiring: Wiring, places: Places) -> None:
     """The lower lane: the error, δ below each layer that receives one, and words where none does."""
     colour = style.look(wiring.rule).colour.light
-    _circle(axes, places["error"], colour, filled=True)
-    _write(axes, places["error"], -0.5, "e", size=14, colour=style.PAPER.light)
+    sent, label = _sent(wiring)
+    _circle(axes, places[sent], colour, filled=True)
+    _write(axes, places[sent], -0.5, label, size=14, colour=style.PAPER.light)
     for edge in wiring.edges:
         x = places[edge["target"]]
         _circle(axes, x, colour, filled=False)
-        _write(axes, x, -0.5, f"δ{edge['target'].split()[-1]}", size=14)
+        _write(axes, x, -0.5, _arriving(edge["target"]), size=14)
         _arrow(axes, [(x, RADIUS + 1), (x, LANES - BOX_HEIGHT / 2 - 2)], colour, 1.3, head=7)
     idle = [places[name] for name in _layers(wiring)[1:] if name not in _taught(wiring)]
     if idle:

@@ -14,14 +14,17 @@ def wiring_panel(
 ) -> Panel:
     """Return the diagram of one rule.
 
-    edges: what :func:`alignlib.wiring.wiring` returns. hidden: number of hidden layers, or their widths.
+    edges: what :func:`alignlib.wiring.wiring` returns; where they begin at the target, it takes the error's place.
+    hidden: number of hidden layers, or their widths.
     rule: its short name, which gives the colour; its label is the title unless another is given.
     subtitle: a second line in lighter ink.
     """
+    edges = list(edges)
     depth = hidden if isinstance(hidden, int) else len(hidden)
     nodes = [{"id": "input", "label": "x"}]
     nodes += [{"id": f"layer {number}", "label": f"h{number}"} for number in range(1, depth + 1)]
-    nodes += [{"id": f"layer {depth + 1}", "label": "ŷ"}, {"id": "error", "label": "e"}]
+    sent = ("target", "y") if any(edge.source == "target" for edge in edges) else ("error", "e")
+    nodes += [{"id": f"layer {depth + 1}", "label": "ŷ"}, dict(zip(("id", "label"), sent, strict=True))]
     plain = [{"source": e.source, "target": e.target, "matrices": list(e.matrices)} for e in edges]
     title = rule_label(rule) if title is None else title
     return Panel(kind="wiring", title=title, y_label=subtitle, wiring=Wiring(rule, tuple(nodes), tuple(plain)))

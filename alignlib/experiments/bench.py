@@ -43,6 +43,8 @@ class Bench:
                 feedback=experiment.feedback,
                 feedback_scale=experiment.feedback_scale,
                 shared=experiment.feedback_shared,
+                density=experiment.feedback_density,
+                rank=experiment.feedback_rank,
             )
 
     def updates(self) -> Iterator[Step]:

@@ -33,9 +33,26 @@ _NAMES: dict[str, Iterable[str]] = {
     "evaluate": ("test", "validation"),
     "dtype": DTYPES,
 }
-_WHOLE = {"epochs": 0, "batch_size": 1, "probe": 0, "record_every": 0, "frozen": 0, "seed": 0, "train_size": 1}
-_REAL = ("init_scale", "feedback_scale", "learning_rate", "momentum", "weight_decay", "stop_at_train_error")
-_OPTIONAL = ("train_size", "stop_at_train_error")
+_WHOLE = {
+    "epochs": 0,
+    "batch_size": 1,
+    "probe": 0,
+    "record_every": 0,
+    "frozen": 0,
+    "seed": 0,
+    "train_size": 1,
+    "feedback_rank": 1,
+}
+_REAL = (
+    "init_scale",
+    "feedback_scale",
+    "feedback_density",
+    "learning_rate",
+    "momentum",
+    "weight_decay",
+    "stop_at_train_error",
+)
+_OPTIONAL = ("train_size", "stop_at_train_error", "feedback_rank")
 
 
 @dataclass(frozen=True)
@@ -72,6 +89,9 @@ class Experiment:
         see :class:`alignlib.ConvNet`.
     frozen
         Number of layers, from the input side, that keep their initial weights, convolutions included.
+    feedback_density, feedback_rank
+        Share of the entries of the feedback that are not zero; or its rank, None for the full one
+        (:func:`alignlib.initializers.draw_feedback`).
     seed
         Independent streams for data, initial weights, feedback and batch order come from it,
         so that changing the rule changes nothing else.
@@ -108,6 +128,8 @@ class Experiment:
     record_every: int = 0
     convolutions: Convolutions = ()
     frozen: int = 0
+    feedback_density: float = 1.0
+    feedback_rank: int | None = None
     seed: int = 0
     dtype: str = "float64"
 
@@ -131,6 +153,8 @@ class Experiment:
         most = len(self.convolutions) + len(self.hidden)
         if self.frozen > most:
             raise InvalidValue(f"frozen must be at most {most}, the number of hidden layers; received {self.frozen}.")
+        if not 0 < self.feedback_density <= 1:
+            raise InvalidValue(f"feedback_density must be above 0 and at most 1; received {self.feedback_density!r}.")
         if self.learning_rate == 0:
             raise InvalidValue("learning_rate must be greater than 0; received 0.")
         if not self.momentum < 1:

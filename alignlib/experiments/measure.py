@@ -89,16 +89,18 @@ def evaluate(network: MLP, data: Dataset) -> tuple[float, float]:
 
 def probe(network: MLP, rule: Rule, x: Array, y: Array) -> dict[str, float]:
     """Return the angles of the rule to backprop, and its signals' norms, at the present weights."""
-    trace = network.trace(x)
+    trace = network.trace(x, target=y)
     e = network.error(trace, y)
     row: dict[str, float] = {}
-    ours, theirs = rule.hidden_signals(network, trace, e), Backprop(network).hidden_signals(network, trace, e)
-    for layer, delta, true in zip(network.hidden, ours, theirs, strict=True):
+    inputs, signals = rule.lesson(network, trace, e)
+    theirs = Backprop(network).hidden_signals(network, trace, e)
+    for layer, h, delta, true in zip(network.hidden, inputs, signals, theirs, strict=False):
         if delta is None:
             continue
-        h, number = trace.inputs[layer.index], layer.index + 1
+        number = layer.index + 1
         row[f"delta_angle/{number}"] = metrics.mean_angle(delta, true)
-        row[f"gradient_angle/{number}"] = metrics.angle(layer.outer(delta, h), layer.outer(true, h))
+        told = layer.outer(true, trace.inputs[layer.index])
+        row[f"gradient_angle/{number}"] = metrics.angle(layer.outer(delta, h), told)
         row[f"delta_norm/{number}"] = float(np.sqrt(np.mean(np.sum(np.square(delta, dtype=np.float64), axis=1))))
     row |= numbered(
         "weight_angle",

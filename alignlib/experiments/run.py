@@ -44,6 +44,8 @@ def prepare(experiment: Experiment) -> tuple[Dataset, MLP, Rule]:
         feedback=experiment.feedback,
         feedback_scale=experiment.feedback_scale,
         shared=experiment.feedback_shared,
+        density=experiment.feedback_density,
+        rank=experiment.feedback_rank,
     )
     return data, network, rule
 

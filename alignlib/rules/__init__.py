@@ -8,13 +8,16 @@ from alignlib.rules.backprop import Backprop
 from alignlib.rules.base import BackwardWalk, Rule
 from alignlib.rules.direct import DirectFeedbackAlignment
 from alignlib.rules.direct_kolen_pollack import DirectKolenPollack
+from alignlib.rules.error_sign import ErrorSignDirectFeedbackAlignment
 from alignlib.rules.feedback_alignment import FeedbackAlignment
 from alignlib.rules.indirect import IndirectFeedbackAlignment
+from alignlib.rules.input_modulation import ErrorDrivenInputModulation
 from alignlib.rules.kolen_pollack import KolenPollack
 from alignlib.rules.shallow import Shallow
 from alignlib.rules.sign_batchwise import BatchwiseSignSymmetry
 from alignlib.rules.sign_symmetry import FixedSignSymmetry
 from alignlib.rules.sign_uniform import UniformSignSymmetry
+from alignlib.rules.target_projection import DirectRandomTargetProjection
 from alignlib.rules.weight_mirror import WeightMirror
 
 #: Every rule by its short name, in the order in which the book tells of them.
@@ -32,6 +35,9 @@ RULES: dict[str, type[Rule]] = {
         KolenPollack,
         WeightMirror,
         DirectKolenPollack,
+        ErrorSignDirectFeedbackAlignment,
+        DirectRandomTargetProjection,
+        ErrorDrivenInputModulation,
     )
 }
 
@@ -48,6 +54,9 @@ __all__ = [
     "BatchwiseSignSymmetry",
     "DirectFeedbackAlignment",
     "DirectKolenPollack",
+    "DirectRandomTargetProjection",
+    "ErrorDrivenInputModulation",
+    "ErrorSignDirectFeedbackAlignment",
     "FeedbackAlignment",
     "FixedSignSymmetry",
     "IndirectFeedbackAlignment",

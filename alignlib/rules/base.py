@@ -10,7 +10,7 @@ import numpy as np
 
 from alignlib._typing import Array, Rng
 from alignlib.errors import InvalidValue
-from alignlib.initializers import FEEDBACK, draw
+from alignlib.initializers import draw_feedback
 from alignlib.network import MLP, Buffers, Trace
 from alignlib.plasticity import Plasticity
 
@@ -27,6 +27,8 @@ class Rule(ABC):
     feedback, feedback_scale
         How the matrices are drawn (see :data:`alignlib.initializers.FEEDBACK`), and the factor they are
         multiplied with.
+    density, rank
+        Share of the entries that are not zero, or the rank (see :func:`alignlib.initializers.draw_feedback`).
     shared
         Draw one matrix for all receiving layers of equal shape, as Nøkland (2016) allows for fixed ones.
 
@@ -50,6 +52,8 @@ class Rule(ABC):
         feedback: str = "fan-out",
         feedback_scale: float = 1.0,
         shared: bool = False,
+        density: float = 1.0,
+        rank: int | None = None,
     ):
         if shared and self.learns_feedback:
             raise InvalidValue(f"rule {self.name!r} changes each of its matrices in its own way: none can be shared.")
@@ -59,14 +63,14 @@ class Rule(ABC):
             if shared and shape in drawn:
                 self.feedback.append(drawn[shape])
                 continue
-            B = draw(
-                FEEDBACK,
+            B = draw_feedback(
                 feedback,
                 shape,
                 rng,
                 scale=feedback_scale,
+                density=density,
+                rank=rank,
                 dtype=network.dtype.name,
-                what="feedback",
             )
             self.feedback.append(drawn.setdefault(shape, B) if shared else B)
 
@@ -77,6 +81,13 @@ class Rule(ABC):
         ``error`` is e = ŷ − y, shape (batch, n_out); each δ has shape (batch, layer width).
         None stands for a layer that receives no signal and does not learn.
         """
+
+    def lesson(self, network: MLP, trace: Trace, error: Array) -> tuple[Sequence[Array], Sequence[Array | None]]:
+        """Return what each layer learns from: its input h (batch, n_in) and its δ; their product is its gradient.
+
+        Rules that only state the hidden signals leave it as it is: the output layer follows its own error.
+        """
+        return trace.inputs, [*self.hidden_signals(network, trace, error), error]
 
     def feedback_shapes(self, network: MLP) -> dict[str, tuple[int, int]]:
         """Return the matrices by the names that the text gives them, and their shapes (receive, send)."""
@@ -125,10 +136,9 @@ class Rule(ABC):
         Layers without a signal, and frozen ones, are given zeros: they neither learn nor decay.
         With ``plasticity`` the feedback learns as well, and at once, by :meth:`learn_feedback`.
         """
-        trace = network.trace(x, buffers)
-        error = network.error(trace, y)
-        signals = [*self.hidden_signals(network, trace, error), error]
-        for layer, h, delta, (dW, db) in zip(network.layers, trace.inputs, signals, gradients, strict=True):
+        trace = network.trace(x, buffers, y)
+        inputs, signals = self.lesson(network, trace, network.error(trace, y))
+        for layer, h, delta, (dW, db) in zip(network.layers, inputs, signals, gradients, strict=True):
             if delta is None or layer.index < network.frozen:
                 dW.fill(0.0)
                 db.fill(0.0)
