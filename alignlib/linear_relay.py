@@ -171,7 +171,13 @@ def white_task(n_in: int, n_out: int, rng: Rng, examples: int = 200) -> tuple[Ar
 
     T is uniform in ±1/√n_in.
     """
-    raw = rng.standard_normal((examples, n_in))
-    x = np.linalg.qr(raw - raw.mean(axis=0))[0] * np.sqrt(examples)
+    x = white_inputs(n_in, rng, examples)
     T = rng.uniform(-1.0, 1.0, (n_out, n_in)) / np.sqrt(n_in)
     return x, x @ T.T, np.linalg.svd(T, compute_uv=False)
+
+
+def white_inputs(n_in: int, rng: Rng, examples: int) -> Array:
+    """Return x (examples, n_in) with mean 0 and ⟨xxᵀ⟩ = I, both exactly."""
+    raw = rng.standard_normal((examples, n_in))
+    x: Array = np.linalg.qr(raw - raw.mean(axis=0))[0] * np.sqrt(examples)
+    return x

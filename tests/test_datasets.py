@@ -722,3 +722,34 @@ def test_the_real_files(name, test_counts):
     assert (len(cut.x_train), len(cut.x_test)) == (50_000, 10_000)
     share = counts(data.y_train) / 6
     assert np.all(np.abs(counts(cut.y_test) - share) < 1)
+
+
+# Label noise -------------------------------------------------------------------------------------------------
+
+
+def test_shuffled_labels_are_the_same_labels_on_other_examples():
+    data = load("digits")
+    noisy = datasets.shuffle_labels(data, 0.5, np.random.default_rng(0))
+    moved = np.any(noisy.y_train != data.y_train, axis=1)
+    assert 0.4 < moved.mean() < 0.5  # about a tenth of the chosen half gets its own class again
+    np.testing.assert_array_equal(counts(noisy.y_train), counts(data.y_train))
+    for field in ("x_train", "x_test", "y_test"):
+        np.testing.assert_array_equal(getattr(noisy, field), getattr(data, field))
+
+
+def test_more_label_noise_reaches_the_same_examples_and_more():
+    data = load("digits")
+    masks = [
+        np.any(datasets.shuffle_labels(data, share, np.random.default_rng(0)).y_train != data.y_train, axis=1)
+        for share in (0.0, 0.2, 1.0)
+    ]
+    assert masks[0].sum() == 0
+    chosen = np.random.default_rng(0).permutation(len(data.y_train))[: round(0.2 * len(data.y_train))]
+    assert set(np.flatnonzero(masks[1])) <= set(chosen)
+    assert 0.85 < masks[2].mean() < 0.95
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, True, "half", float("nan")])
+def test_a_share_that_is_none_is_refused(share):
+    with pytest.raises(InvalidValue, match="number from 0 to 1"):
+        datasets.shuffle_labels(load("digits"), share, np.random.default_rng(0))

@@ -316,3 +316,26 @@ class TestMany:
 
     def test_nothing_to_do_gives_nothing(self):
         assert al.run_many([]) == []
+
+
+class TestLabelNoise:
+    def test_it_changes_training_labels_and_nothing_else(self):
+        clean, net, _ = prepare(QUICK)
+        noisy, other_net, _ = prepare(dataclasses.replace(QUICK, label_noise=0.5))
+        assert 0.3 < np.mean(np.any(noisy.y_train != clean.y_train, axis=1)) < 0.6
+        for field in ("x_train", "x_test", "y_test"):
+            np.testing.assert_array_equal(getattr(noisy, field), getattr(clean, field))
+        np.testing.assert_array_equal(net.parameters, other_net.parameters)
+
+    def test_validation_labels_stay_right(self):
+        held_out = dataclasses.replace(QUICK, evaluate="validation")
+        noisy = dataclasses.replace(held_out, label_noise=1.0)
+        np.testing.assert_array_equal(prepare(held_out)[0].y_test, prepare(noisy)[0].y_test)
+
+    def test_rules_meet_the_same_noise(self):
+        ours, theirs = (prepare(dataclasses.replace(QUICK, label_noise=0.5, rule=rule))[0] for rule in ("bp", "dfa"))
+        np.testing.assert_array_equal(ours.y_train, theirs.y_train)
+
+    def test_a_share_above_one_is_refused(self):
+        with pytest.raises(al.InvalidValue, match="from 0 to 1"):
+            al.Experiment(label_noise=1.5)

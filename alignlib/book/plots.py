@@ -41,6 +41,7 @@ LABELS: dict[str, str] = {
     "init_scale": "scale of the initial weights",
     "batch_size": "batch size",
     "train_size": "training examples",
+    "label_noise": "share of shuffled labels",
     "depth": "hidden layers",
     "width": "units in each hidden layer",
 }
@@ -52,6 +53,7 @@ PREFIXES: dict[str, str] = {
     "init_scale": "scale",
     "batch_size": "batch",
     "train_size": "n =",
+    "label_noise": "noise",
     "rule": "",
     "hidden": "",
 }

@@ -18,10 +18,11 @@ from alignlib._typing import Rng
 from alignlib.datasets import digits, mnist
 from alignlib.datasets.dataset import Dataset, float_dtype
 from alignlib.datasets.errors import DataError
+from alignlib.datasets.label_noise import shuffle_labels
 from alignlib.datasets.synthetic import generator_for, linear_teacher
 from alignlib.errors import choose
 
-__all__ = ["DRAWN", "NAMES", "DataError", "Dataset", "checksum", "linear_teacher", "load"]
+__all__ = ["DRAWN", "NAMES", "DataError", "Dataset", "checksum", "linear_teacher", "load", "shuffle_labels"]
 
 NAMES = ("digits", "mnist", "fashion-mnist", "linear-teacher")
 #: Those that are drawn from a generator; the others are the same for everybody.

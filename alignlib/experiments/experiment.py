@@ -51,6 +51,7 @@ _REAL = (
     "momentum",
     "weight_decay",
     "stop_at_train_error",
+    "label_noise",
 )
 _OPTIONAL = ("train_size", "stop_at_train_error", "feedback_rank")
 
@@ -92,8 +93,10 @@ class Experiment:
     feedback_density, feedback_rank
         Share of the entries of the feedback that are not zero; or its rank, None for the full one
         (:func:`alignlib.initializers.draw_feedback`).
+    label_noise
+        Share of the training examples whose labels are shuffled among them, from 0 to 1; after any cut for validation.
     seed
-        Independent streams for data, initial weights, feedback and batch order come from it,
+        Independent streams for data, initial weights, feedback, batch order and label noise come from it,
         so that changing the rule changes nothing else.
     dtype
         "float64" or "float32".
@@ -130,6 +133,7 @@ class Experiment:
     frozen: int = 0
     feedback_density: float = 1.0
     feedback_rank: int | None = None
+    label_noise: float = 0.0
     seed: int = 0
     dtype: str = "float64"
 
@@ -157,6 +161,8 @@ class Experiment:
             raise InvalidValue(f"feedback_density must be above 0 and at most 1; received {self.feedback_density!r}.")
         if self.learning_rate == 0:
             raise InvalidValue("learning_rate must be greater than 0; received 0.")
+        if not self.label_noise <= 1:
+            raise InvalidValue(f"label_noise is a share, from 0 to 1; received {self.label_noise!r}.")
         if not self.momentum < 1:
             raise InvalidValue(f"momentum must be below 1; received {self.momentum!r}.")
         if self.optimizer != "sgd" and (self.momentum or self.nesterov):

@@ -24,7 +24,7 @@ from alignlib.training import Step, train
 
 def streams(seed: int) -> dict[str, Rng]:
     """Return independent generators for everything random in a run; each is the same whatever the others do."""
-    names = ("data", "weights", "feedback", "order")
+    names = ("data", "weights", "feedback", "order", "label noise")
     children = np.random.SeedSequence(seed).spawn(len(names))
     return {name: np.random.default_rng(child) for name, child in zip(names, children, strict=True)}
 
@@ -37,6 +37,8 @@ def prepare(experiment: Experiment) -> tuple[Dataset, MLP, Rule]:
         data = data.split_validation()
     if experiment.train_size is not None:
         data = data.take(experiment.train_size)
+    if experiment.label_noise:
+        data = datasets.shuffle_labels(data, experiment.label_noise, rng["label noise"])
     network = _network(experiment, data, rng["weights"])
     rule = RULES[experiment.rule](
         network,
