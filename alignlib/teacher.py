@@ -31,7 +31,7 @@ _erf_of_numbers = np.frompyfunc(math.erf, 1, 1)
 
 def erf(a: Array) -> Array:
     """Return the error function, elementwise, as exactly as :func:`math.erf`."""
-    values: Array = _erf_of_numbers(a).astype(np.float64)
+    values: Array = np.asarray(_erf_of_numbers(a), np.float64)
     return values
 
 
