@@ -65,8 +65,10 @@ class ForwardForward:
 
         The rows are those of the right labels, then those of the wrong ones: each has shape (2 batch, …).
         """
-        h = np.concatenate([np.concatenate([x, labels], axis=1), np.concatenate([x, wrong], axis=1)])
-        sign = np.repeat(np.array([-1.0, 1.0], h.dtype), len(x))[:, np.newaxis]
+        return self._lesson(np.block([[x, labels], [x, wrong]]))
+
+    def _lesson(self, h: Array) -> tuple[list[Array], list[Array]]:
+        sign = np.repeat(np.array([-1.0, 1.0], h.dtype), len(h) // 2)[:, np.newaxis]
         inputs, signals = [], []
         for layer in self.layers:
             inputs.append(h)
@@ -122,22 +124,20 @@ class ForwardForward:
 
     def locking(self) -> Locking:
         """Return when each layer may learn; the activities of the right and of the wrong label are both counted."""
-        x, y, wrong = self._one_example()
-        inputs, signals = self.lesson(clocked(x), clocked(y), clocked(wrong))
+        inputs, signals = self._lesson(clocked(self._one_example()))
         return timetable(inputs, [i + 1 for i in range(len(self.layers))], inputs, signals)
 
     def cost(self) -> Cost:
         """Return the multiply-adds of one step with one example: two forward passes, and their gradients."""
         forward = [0]
-        x, y, wrong = self._one_example()
-        inputs, _ = self.lesson(x, y, wrong)
+        inputs, _ = self._lesson(self._one_example())
         for layer, h in zip(self.layers, inputs, strict=True):
             layer.pre_activation(tallied(h, forward))
         return Cost(forward[0], 0, forward[0], 0, 0)
 
-    def _one_example(self) -> tuple[Array, Array, Array]:
-        n_in = self.layers[0].weight.shape[1] - self.n_classes
-        return tuple(np.zeros((1, n), self.parameters.dtype) for n in (n_in, self.n_classes, self.n_classes))  # type: ignore[return-value]
+    def _one_example(self) -> Array:
+        """An input with the right label, and again with a wrong one."""
+        return np.zeros((2, self.layers[0].weight.shape[1]), self.parameters.dtype)
 
 
 def wrong_labels(y: Array, rng: Rng) -> Array:
