@@ -107,18 +107,14 @@ class ForwardForward:
             yield epoch
 
     def predict(self, x: Array) -> Array:
-        """Return the goodness of each label for x (n, n_in), summed over the layers, shape (n, n_classes).
-
-        The first layer sees the label itself and is left out where there are others.
-        """
+        """Return the goodness of each label for x (n, n_in), summed over the layers, shape (n, n_classes)."""
         scores = np.zeros((len(x), self.n_classes))
         for label, one_hot in enumerate(np.eye(self.n_classes, dtype=x.dtype)):
             h = np.concatenate([x, np.broadcast_to(one_hot, (len(x), self.n_classes))], axis=1)
             for layer in self.layers:
                 activity = layer.activation.function(layer.pre_activation(h))
                 good = _goodness(activity)
-                if layer.index or len(self.layers) == 1:
-                    scores[:, label] += good[:, 0]
+                scores[:, label] += good[:, 0]
                 h = activity / np.sqrt(good + _TINY)
         return scores
 
