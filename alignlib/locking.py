@@ -75,14 +75,24 @@ def locking(rule: Rule, network: MLP) -> Locking:
     x, y = (clocked(np.zeros((1, network.sizes[end]), network.dtype)) for end in (0, -1))
     trace = network.trace(x, target=y)
     inputs, signals = rule.lesson(network, trace, network.error(trace, y))
-    forward = tuple(ready_at(a) for a in trace.pre_activations)
+    return timetable(trace.inputs, [ready_at(a) for a in trace.pre_activations], inputs, signals)
+
+
+def timetable(
+    activities: Sequence[Array], forward: Sequence[int], inputs: Sequence[Array], signals: Sequence[Array | None]
+) -> Locking:
+    """Read the clocks of one example: what goes into each layer in the forward pass, and what it learns from.
+
+    ``forward`` says when each layer has its pre-activation. ``inputs`` are ``activities`` themselves, or those of a
+    second pass.
+    """
     learns = tuple(
         None if delta is None else max(ready_at(h), ready_at(delta)) for h, delta in zip(inputs, signals, strict=True)
     )
-    kept = _lifetimes(trace.inputs, forward, learns, uses_input=inputs is trace.inputs)
-    if inputs is not trace.inputs:
-        kept += [(h.shape[1], ready_at(h), time) for h, time in zip(inputs, learns, strict=True) if time is not None]
-    return Locking(forward, learns, _peak(kept))
+    kept = _lifetimes(activities, forward, learns, uses_input=inputs is activities)
+    if inputs is not activities:
+        kept += [(h.size, ready_at(h), time) for h, time in zip(inputs, learns, strict=True) if time is not None]
+    return Locking(tuple(forward), learns, _peak(kept))
 
 
 def _lifetimes(
@@ -98,7 +108,7 @@ def _lifetimes(
         above = learns[i] if uses_input else None
         own = learns[i - 1] if i else None
         last = max(time for time in (forward[i], above, own) if time is not None)
-        lifetimes.append((h.shape[1], ready_at(h), last))
+        lifetimes.append((h.size, ready_at(h), last))
     return lifetimes
 
 

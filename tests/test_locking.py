@@ -23,6 +23,8 @@ def of(name, sizes=SIZES, **options):
         ("drtp", (1, 2, 3, 4)),  # with the forward pass
         ("pepita", (6, 7, 8, 9)),  # up, one jump, up again
         ("shallow", (None, None, None, 4)),
+        *((name, (7, 6, 5, 4)) for name in ("usf", "brsf", "frsf", "kp", "wm")),
+        ("dkp", (5, 5, 5, 4)),
     ],
 )
 @pytest.mark.parametrize("output", ["logistic", "softmax", "linear"])

@@ -1,0 +1,1 @@
+"""Learners that are not error transport, for comparison."""
