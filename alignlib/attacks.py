@@ -134,12 +134,15 @@ def margins(network: MLP, x: Array, y: Array) -> Array:
     """Return a_y less the largest other pre-activation at the output, shape (batch,): positive where it is right."""
     a = network.trace(x).pre_activations[-1]
     wrong: Array = np.max(np.where(y > 0, -np.inf, a), axis=1)
-    return np.sum(a * y, axis=1) - wrong
+    left: Array = np.sum(a * y, axis=1) - wrong
+    return left
 
 
 def fooled(network: MLP, x: Array, y: Array) -> Array:
     """Return, for each example, whether the network misclassifies it, shape (batch,)."""
-    return np.asarray(np.argmax(network.predict(x), axis=1) != np.argmax(y, axis=1))
+    # not by its outputs: where several of them saturate they are equal, and the first would win
+    a = network.trace(x).pre_activations[-1]
+    return np.asarray(np.argmax(a, axis=1) != np.argmax(y, axis=1))
 
 
 def linear_radius(network: MLP, x: Array, y: Array) -> Array:

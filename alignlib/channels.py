@@ -55,7 +55,8 @@ class Channel:
         if not self.noise:
             return matrix
         size = self.noise * float(np.sqrt(np.mean(np.square(matrix))))
-        return matrix + (size * rng.standard_normal(matrix.shape)).astype(matrix.dtype)
+        read: Array = matrix + (size * rng.standard_normal(matrix.shape)).astype(matrix.dtype)
+        return read
 
     def signal(self, signal: Array, rng: Rng) -> Array:
         """Return the signal as it is sent."""
