@@ -16,7 +16,7 @@ import numpy as np
 
 from alignlib._typing import Array, Rng
 from alignlib.errors import InvalidValue
-from alignlib.network import MLP
+from alignlib.network import MLP, Trace
 from alignlib.rules import Backprop, Rule
 
 Gradient = Callable[[Array, Array], Array]
@@ -43,13 +43,12 @@ def feedback_gradient(network: MLP, rule: Rule, last: Array | None = None) -> Gr
         raise InvalidValue(f"last must have the shape {network.weights[0].T.shape}; received {matrix.shape}.")
 
     def gradient(x: Array, y: Array) -> Array:
-        trace = network.trace(x)
+        trace = network.trace(x, target=y)
         error = network.error(trace, y)
         first = [*rule.hidden_signals(network, trace, error), error][0]
         if first is None:
             raise InvalidValue(f"rule {rule.name!r} sends nothing to the first layer, hence nothing to the input.")
-        signal: Array = first @ matrix.T
-        return signal
+        return network.layers[0].pull(matrix, first)
 
     return gradient
 
@@ -65,8 +64,7 @@ def margin_gradient(network: MLP) -> Gradient:
         trace = network.trace(x)
         rival = np.argmax(np.where(y > 0, -np.inf, trace.pre_activations[-1]), axis=1)
         push = np.eye(y.shape[1], dtype=network.dtype)[rival] - y
-        signal: Array = [*backprop.hidden_signals(network, trace, push), push][0] @ network.weights[0]
-        return signal
+        return _slope(network, backprop, trace, push)
 
     return gradient
 
@@ -155,8 +153,7 @@ def linear_radius(network: MLP, x: Array, y: Array) -> Array:
     a, classes = trace.pre_activations[-1], np.eye(y.shape[1], dtype=network.dtype)
     jacobian = []
     for unit in classes:
-        one = np.broadcast_to(unit, y.shape)
-        jacobian.append([*backprop.hidden_signals(network, trace, one), one][0] @ network.weights[0])
+        jacobian.append(_slope(network, backprop, trace, np.broadcast_to(unit, y.shape)))
     own = np.einsum("bk,kbi->bi", y, np.stack(jacobian))
     radii = np.full(y.shape, np.inf)
     for j, slopes in enumerate(jacobian):
@@ -186,6 +183,12 @@ def inside(x: Array, changed: Array, radius: float) -> Array:
     """Return ``changed`` with every pixel brought within ``radius`` of x, then within [0, 1], in the dtype of x."""
     kept: Array = np.clip(np.clip(changed, x - radius, x + radius), 0.0, 1.0).astype(x.dtype, copy=False)
     return kept
+
+
+def _slope(network: MLP, backprop: Backprop, trace: Trace, push: Array) -> Array:
+    """Return ∂(push · a)/∂x for a constant ``push`` on the outputs' pre-activations a, one row an example."""
+    first = [*backprop.hidden_signals(network, trace, push), push][0]
+    return network.layers[0].pull(network.weights[0].T, first)
 
 
 def _signs(x: Array, rng: Rng) -> Array:

@@ -1,12 +1,12 @@
 """Imperfect ways for the error: matrices that are read with noise, and signals that have few levels.
 
-Every rule sends its signals through :meth:`alignlib.network.Trace.carry`: a matrix is applied to a signal, and the
-result arrives at a layer. Here this one place is disturbed; the rules stay as they are.
+A rule sends its signals by asking the trace to (:class:`alignlib.network.Trace`): to ``carry`` one to a layer, or to
+bring it ``back`` or ``onward`` along the connections. Here the trace is disturbed; the rules stay as they are.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -116,9 +116,19 @@ class _Disturbed(Trace):
 
     @classmethod
     def of(cls, trace: Trace, channel: Channel, rng: Rng) -> _Disturbed:
-        return cls(trace.inputs, trace.pre_activations, trace.output, trace.buffers, channel, rng)
+        exact = {field.name: getattr(trace, field.name) for field in fields(Trace)}
+        return cls(**exact, channel=channel, rng=rng)
 
     def carry(self, layer: Dense, matrix: Array, signal: Array) -> Array:
-        """Return (noisy matrix · quantised signal) ⊙ f′(a)."""
+        return super().carry(layer, *self._sent(matrix, signal))
+
+    def back(self, layer: Dense, above: Dense, matrix: Array, signal: Array) -> Array:
+        return super().back(layer, above, *self._sent(matrix, signal))
+
+    def onward(self, layer: Dense, matrix: Array, signal: Array) -> Array:
+        return super().onward(layer, *self._sent(matrix, signal))
+
+    def _sent(self, matrix: Array, signal: Array) -> tuple[Array, Array]:
+        """The matrix as it is read this time, and the signal as it is sent."""
         assert self.rng is not None
-        return super().carry(layer, self.channel.matrix(matrix, self.rng), self.channel.signal(signal, self.rng))
+        return self.channel.matrix(matrix, self.rng), self.channel.signal(signal, self.rng)

@@ -58,6 +58,15 @@ def test_the_true_gradient_is_that_of_each_examples_loss(hidden, output):
     np.testing.assert_allclose(attacks.true_gradient(net)(x, y), expected, rtol=1e-6, atol=1e-8)
 
 
+def test_the_gradients_go_back_through_convolutions():
+    net = al.ConvNet((1, 6, 6), [(2, 3, 2)], [5, 3], rng=np.random.default_rng(0))
+    x, y = batch(net, n=4)
+    losses = differences(lambda moved: net.loss.values(net.trace(moved).pre_activations[-1], y), x)
+    np.testing.assert_allclose(attacks.true_gradient(net)(x, y), losses, rtol=1e-5, atol=1e-8)
+    margins = differences(lambda moved: -attacks.margins(net, moved, y), x)
+    np.testing.assert_allclose(attacks.margin_gradient(net)(x, y), margins, rtol=1e-5, atol=1e-8)
+
+
 @pytest.mark.parametrize("sizes", [(6, 4), (6, 5, 4), (6, 7, 5, 4)])
 def test_the_margin_gradient_is_that_of_the_margin(sizes):
     net = make(sizes)

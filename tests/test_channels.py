@@ -12,7 +12,7 @@ def net_and_batch(seed=0, sizes=(5, 7, 6, 3)):
     rng = np.random.default_rng(seed)
     net = al.MLP(sizes, rng=rng)
     x, y = rng.standard_normal((8, sizes[0])), np.eye(sizes[-1])[rng.integers(sizes[-1], size=8)]
-    return net, net.trace(x), y
+    return net, net.trace(x, target=y), y
 
 
 def signals(rule, channel, net, trace, y, seed=2):
