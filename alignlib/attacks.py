@@ -102,24 +102,31 @@ def random_signs(x: Array, radius: float, rng: Rng) -> Array:
     return inside(x, x + _checked(radius) * _signs(x, rng), radius)
 
 
-def random_search(network: MLP, x: Array, y: Array, radius: float, queries: int, rng: Rng) -> Array:
+def random_search(
+    network: MLP,
+    x: Array,
+    y: Array,
+    radius: float,
+    queries: int,
+    rng: Rng,
+    image_shape: tuple[int, int] | None = None,
+) -> Array:
     """Return the best corner of the ball found by asking the network ``queries`` times, without any gradient.
 
-    From random signs on, the signs of randomly chosen pixels are turned, at first of half of them, at last of single
-    ones; a trial is kept if the margin falls. A plain relative of the square attack of Andriushchenko et al. (2020):
-    it reads outputs only, so poor gradients cannot stop it.
+    From random signs on, all pixels of a block at a random place move to one side, of a fifth of the image at first
+    and of a single pixel at last; a trial is kept if the margin falls. Blocks are squares where ``image_shape``
+    (height, width) is given, and run on at the opposite edge. A plain relative of the square attack of Andriushchenko
+    et al. (2020): it reads outputs only, so poor gradients cannot stop it.
     """
-    _checked(radius)
     signs = _signs(x, rng)
-    best = inside(x, x + radius * signs, radius)
+    best = inside(x, x + _checked(radius) * signs, radius)
     left = margins(network, best, y)
-    shares = np.geomspace(0.5, 1.0 / x.shape[1], max(queries - 1, 1))
-    for share in shares[: queries - 1]:
+    for share in np.geomspace(0.2, 1.0 / x.shape[1], max(queries - 1, 1))[: queries - 1]:
         active = np.flatnonzero(left > 0)
         if not active.size:
             break
-        turned = rng.random((active.size, x.shape[1])) < share
-        trial_signs = np.where(turned, -signs[active], signs[active])
+        block = _blocks(active.size, image_shape or (1, x.shape[1]), share, rng)
+        trial_signs = np.where(block, _signs(x[active, :1], rng), signs[active])
         trial = inside(x[active], x[active] + radius * trial_signs, radius)
         margin = margins(network, trial, y[active])
         better = margin < left[active]
@@ -189,6 +196,17 @@ def _slope(network: MLP, backprop: Backprop, trace: Trace, push: Array) -> Array
     """Return ∂(push · a)/∂x for a constant ``push`` on the outputs' pre-activations a, one row an example."""
     first = [*backprop.hidden_signals(network, trace, push), push][0]
     return network.layers[0].pull(network.weights[0].T, first)
+
+
+def _blocks(n: int, image_shape: tuple[int, int], share: float, rng: Rng) -> Array:
+    """Return n random blocks of about ``share`` of the pixels, as square as can be: true inside, (n, pixels)."""
+    height, width = image_shape
+    rows = min(height, max(1, round(math.sqrt(share * height * width))))
+    columns = min(width, max(1, round(share * height * width / rows)))
+    top, first = rng.integers(height, size=(n, 1)), rng.integers(width, size=(n, 1))
+    pixel = np.arange(height * width)
+    block: Array = ((pixel // width - top) % height < rows) & ((pixel % width - first) % width < columns)
+    return block
 
 
 def _signs(x: Array, rng: Rng) -> Array:

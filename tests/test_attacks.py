@@ -223,3 +223,13 @@ def test_shaken_weights_have_the_noise_that_was_asked_for_and_come_back():
         assert np.all(net.biases[0] == 1.0)
     for W, same in zip(net.weights, before, strict=True):
         np.testing.assert_array_equal(W, same)
+
+
+def test_blocks_are_squares_of_the_image_or_runs_of_the_line():
+    rng = np.random.default_rng(0)
+    for shape, share, rows, columns in (((8, 8), 0.25, 4, 4), ((8, 8), 1 / 64, 1, 1), ((1, 12), 0.25, 1, 3)):
+        blocks = attacks._blocks(900, shape, share, rng).reshape(900, *shape)
+        assert np.all(blocks.any(axis=2).sum(axis=1) == rows)
+        assert np.all(blocks.any(axis=1).sum(axis=1) == columns)
+        assert np.all(blocks.sum(axis=(1, 2)) == rows * columns)
+        assert np.all(blocks.any(axis=0))
