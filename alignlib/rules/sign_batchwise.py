@@ -17,7 +17,7 @@ class BatchwiseSignSymmetry(FixedSignSymmetry):
 
     name = "brsf"
     label = "brSF"
-    title = "Changing magnitudes, true signs"
+    title = "Changing sizes, true signs"
 
     def __init__(self, network: MLP, *, rng: Rng | None = None, **options: Any):
         super().__init__(network, rng=rng, **options)

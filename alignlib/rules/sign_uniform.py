@@ -18,7 +18,7 @@ class UniformSignSymmetry(FixedSignSymmetry):
 
     name = "usf"
     label = "uSF"
-    title = "One magnitude, true signs"
+    title = "One size, true signs"
 
     def __init__(
         self,
