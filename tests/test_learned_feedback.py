@@ -316,6 +316,12 @@ def test_another_optimiser_like_it_steps_alike(optimizer):
     np.testing.assert_array_equal(ours, theirs)
 
 
+def test_kernels_do_not_learn_feedback():
+    net = al.ConvNet((1, 6, 6), [(3, 3, 2), (4, 3, 1)], [5, 3], rng=np.random.default_rng(0))
+    with pytest.raises(al.InvalidValue, match="between dense layers only"):
+        next(updates(net, rule_for("kp", net)))
+
+
 def test_a_run_on_real_data_turns_the_feedback():
     base = al.Experiment(hidden=(32, 32), epochs=15, learning_rate=5e-3, weight_decay=1e-2, probe=64)
     fa, kp, wm, dkp = (al.run(e, show_progress=False) for e in al.grid(base, rule=["fa", "kp", "wm", "dkp"]))
