@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from alignlib._typing import Array
+from alignlib.errors import InvalidValue
 from alignlib.optimizers import Optimizer
 
 
@@ -31,12 +32,22 @@ class Plasticity:
 
         ``received`` holds what is at the unit that the synapse leads to, shape (batch, rows of B), ``sent`` what comes
         through it, shape (batch, columns of B).
+
+        Raises
+        ------
+        InvalidValue
+            If a matrix does not lead from unit to unit, as that of a convolution does not.
         """
         if not self._gradients:  # the first step; later ones use these again
             self._gradients = [np.empty_like(B) for B in feedback]
             self._optimizers = [self.optimizer.like(B.reshape(-1)) for B in feedback]
         states = zip(self._gradients, self._optimizers, strict=True)
         for B, r, s, (gradient, optimizer) in zip(feedback, received, sent, states, strict=True):
+            if B.shape != (r.shape[1], s.shape[1]):
+                raise InvalidValue(
+                    f"feedback of shape {B.shape} does not lead from {s.shape[1]} units to {r.shape[1]}: "
+                    "it learns between dense layers only."
+                )
             np.matmul(r.T, s, out=gradient)
             gradient *= 1.0 / len(s)
             if self.weight_decay:

@@ -17,7 +17,7 @@ class FixedSignSymmetry(BackwardWalk):
 
     name = "frsf"
     label = "frSF"
-    title = "Fixed magnitudes, true signs"
+    title = "Fixed sizes, true signs"
 
     def __init__(self, network: MLP, **options: Any):
         super().__init__(network, **options)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from alignlib._typing import Array, Rng
-from alignlib.initializers import FEEDBACK, draw
+from alignlib.initializers import draw_feedback
 from alignlib.network import MLP
 from alignlib.rules.sign_symmetry import FixedSignSymmetry
 
@@ -18,7 +18,7 @@ class UniformSignSymmetry(FixedSignSymmetry):
 
     name = "usf"
     label = "uSF"
-    title = "One magnitude, true signs"
+    title = "One size, true signs"
 
     def __init__(
         self,
@@ -27,11 +27,13 @@ class UniformSignSymmetry(FixedSignSymmetry):
         rng: Rng | None = None,
         feedback: str = "fan-out",
         feedback_scale: float = 1.0,
+        density: float = 1.0,
+        rank: int | None = None,
         **options: Any,
     ):
         super().__init__(network, feedback="zero", **options)
         for m, (rows, columns) in zip(self.feedback, (W.T.shape for W in network.weights[1:]), strict=True):
-            M = draw(FEEDBACK, feedback, (rows, columns), rng, scale=feedback_scale, what="feedback")
+            M = draw_feedback(feedback, (rows, columns), rng, scale=feedback_scale, density=density, rank=rank)
             m[...] = np.sqrt(np.mean(M * M))
 
     def feedback_shapes(self, network: MLP) -> dict[str, tuple[int, int]]:
