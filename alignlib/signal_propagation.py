@@ -36,7 +36,7 @@ SATURATING = ("tanh", "logistic")
 
 
 def gaussian_mean(function: Callable[[Array], Array], q: npt.ArrayLike) -> Array:
-    """Return ⟨function(√q z)⟩ over a standard normal z, in the shape of ``q``, to eight digits or more for q up to 50."""
+    """Return ⟨function(√q z)⟩ over a standard normal z, in the shape of ``q``; eight digits or more for q up to 50."""
     spread = np.sqrt(np.asarray(q, np.float64))[..., np.newaxis]
     mean: Array = function(spread * _POINTS) @ _WEIGHTS
     return mean
@@ -93,7 +93,7 @@ class SizeTrace(Trace):
 
 
 def signals(rule: Rule, network: MLP, x: Array, error: Array) -> Array:
-    """Return the predicted mean square of δ_l in every hidden layer, shape (layers, batch), for an error (batch, n_out).
+    """Return the predicted mean square of δ_l in every hidden layer, shape (layers, batch), for e (batch, n_out).
 
     The rule itself is asked, with sizes in the place of signals.
 
@@ -112,10 +112,31 @@ def signals(rule: Rule, network: MLP, x: Array, error: Array) -> Array:
     return np.array(found)
 
 
-def lengths(mean_squares: Array, widths: Sequence[int]) -> Array:
-    """Return root-mean-square lengths over the batch, shape (layers,), from mean squares (layers, batch)."""
-    length: Array = np.sqrt(np.asarray(widths) * np.mean(mean_squares, axis=1))
-    return length
+@dataclass(frozen=True)
+class Sizes:
+    """Root mean squares over units and examples in every hidden layer, shape (layers,): of a_l and of δ_l."""
+
+    activity: Array
+    signal: Array
+
+
+def predicted(rule: Rule, network: MLP, x: Array, y: Array) -> Sizes:
+    """Return the sizes that theory gives for x (batch, n_in), y (batch, n_out): from gains, ‖x‖ and ‖e‖ alone."""
+    error = network.error(network.trace(x), y)
+    return Sizes(*(np.sqrt(np.mean(q, axis=1)) for q in (forward(network, x), signals(rule, network, x, error))))
+
+
+def measured(rule: Rule, network: MLP, x: Array, y: Array) -> Sizes:
+    """Return the sizes that network and rule really have; NaN where a layer receives no signal."""
+    trace = network.trace(x)
+    deltas = rule.hidden_signals(network, trace, network.error(trace, y))
+    return Sizes(_sizes(trace.pre_activations[:-1]), _sizes(deltas))
+
+
+def _sizes(arrays: Sequence[Array | None]) -> Array:
+    mean_squares = [np.nan if each is None else np.mean(np.square(each, dtype=np.float64)) for each in arrays]
+    sizes: Array = np.sqrt(np.array(mean_squares))
+    return sizes
 
 
 def fixed_point(f: Activation, sigma: float) -> float:

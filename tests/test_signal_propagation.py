@@ -8,7 +8,7 @@ from alignlib.activations import ACTIVATIONS
 from alignlib.rules import RULES
 
 SPREADS = np.array([1e-8, 0.1, 1.0, 4.0])
-SIGNALLING = [name for name in ("bp", "fa", "dfa", "ifa")]
+SIGNALLING = ("bp", "fa", "dfa", "ifa")
 
 
 def test_moments_of_linear_and_rectified_units_are_known_in_closed_form():
@@ -69,24 +69,24 @@ def test_the_gain_of_each_kind_of_initial_weights():
 def test_a_wide_network_is_as_predicted(init, activation, name):
     widths, rng = [300, 200, 400, 250], np.random.default_rng(2)
     x, y = rng.standard_normal((30, 80)), np.eye(20)[rng.integers(20, size=30)]
-    forward, back = [], []  # (predicted, measured) in several networks: a single one is off by chance
+    pairs = []  # (predicted, measured) in several networks: a single one is off by chance
     for _ in range(8):
         network = MLP([80, *widths, 20], activation, init=init, init_scale=1.4, rng=rng)
         rule = RULES[name](network, rng=rng, feedback="gaussian", feedback_scale=0.8)
-        trace = network.trace(x)
-        error = network.error(trace, y)
-        q = signal_propagation.forward(network, x)
-        forward.append((np.mean(q, axis=1), [np.mean(a**2) for a in trace.pre_activations[:-1]]))
-        lengths = signal_propagation.lengths(signal_propagation.signals(rule, network, x, error), widths)
-        deltas = rule.hidden_signals(network, trace, error)
-        back.append((lengths, [np.sqrt(np.mean(np.sum(delta**2, axis=1))) for delta in deltas]))
-    for pairs in (forward, back):
-        predicted, measured = np.mean(pairs, axis=0)
-        np.testing.assert_allclose(measured, predicted, rtol=0.1)
+        sizes = [of(rule, network, x, y) for of in (signal_propagation.predicted, signal_propagation.measured)]
+        pairs.append([(each.activity, each.signal) for each in sizes])
+    predicted, measured = np.mean(pairs, axis=0)
+    np.testing.assert_allclose(measured, predicted, rtol=0.1)
 
 
-def test_lengths_of_one_example_by_hand():
-    np.testing.assert_allclose(signal_propagation.lengths(np.array([[4.0], [1.0]]), [9, 4]), [6.0, 2.0])
+def test_measured_sizes_of_a_net_made_by_hand():
+    network = MLP([2, 2, 1], "linear", "linear", init="zero")
+    network.weights[0][...] = [[3.0, 0.0], [0.0, 1.0]]
+    network.weights[1][...] = [[2.0, -1.0]]
+    # x = (1, 1): a_1 = (3, 1), ŷ = 5, e = 5 and δ_1 = (10, −5)
+    sizes = signal_propagation.measured(RULES["bp"](network), network, np.ones((1, 2)), np.zeros((1, 1)))
+    np.testing.assert_allclose(sizes.activity, [np.sqrt(5.0)])
+    np.testing.assert_allclose(sizes.signal, [np.sqrt(62.5)])
 
 
 def test_a_rule_without_signals_cannot_be_predicted():
