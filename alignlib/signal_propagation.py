@@ -27,8 +27,8 @@ from alignlib.rules import Rule
 
 # Equal steps and their weights under the normal density. For tanh this plain sum converges far sooner than
 # Gauss–Hermite quadrature, which suffers from the poles of tanh near the real axis; no point is at 0, where ReLU jumps.
-_STEP = 0.05
-_POINTS = _STEP * (np.arange(-200, 200) + 0.5)
+_STEP = 0.1
+_POINTS = _STEP * (np.arange(-100, 100) + 0.5)
 _WEIGHTS = _STEP * np.exp(-(_POINTS**2) / 2) / np.sqrt(2 * np.pi)
 
 #: Hidden units that saturate: only for them does the mean square settle at one value for every gain.
@@ -36,7 +36,7 @@ SATURATING = ("tanh", "logistic")
 
 
 def gaussian_mean(function: Callable[[Array], Array], q: npt.ArrayLike) -> Array:
-    """Return ⟨function(√q z)⟩ over a standard normal z, in the shape of ``q``; eight digits or more for q up to 50."""
+    """Return ⟨function(√q z)⟩ over a standard normal z, in the shape of ``q``; six digits or more for q up to 10."""
     spread = np.sqrt(np.asarray(q, np.float64))[..., np.newaxis]
     mean: Array = function(spread * _POINTS) @ _WEIGHTS
     return mean
