@@ -17,7 +17,7 @@ from alignlib.baselines import (
     selection,
 )
 from alignlib.baselines.extreme_learning import receptive_fields
-from alignlib.baselines.spatial_pooler import binary, mean_overlap
+from alignlib.baselines.spatial_pooler import binary, mean_overlap, recognised
 from alignlib.experiments.bench import Bench
 from alignlib.optimizers import SGD
 from alignlib.rules import Backprop
@@ -374,6 +374,13 @@ def test_codes_do_not_change_the_pooler():
     np.testing.assert_array_equal(made.codes(pictures()), pooler().codes(pictures()))
 
 
+def test_a_code_is_recognised_if_its_own_is_the_most_like_it():
+    known = np.array([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1.0]])
+    assert recognised(known, known) == 1.0
+    assert recognised(known, np.array([[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1.0]])) == pytest.approx(2 / 3)
+    assert recognised(known, np.array([[0, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1.0]])) == pytest.approx(2 / 3)  # a tie
+
+
 def test_overlap_of_codes_is_the_share_they_have_in_common():
     a, b = np.array([[1, 1, 0, 0], [1, 1, 0, 0.0]]), np.array([[1, 1, 0, 0], [0, 1, 1, 0.0]])
     assert mean_overlap(a, b) == pytest.approx(0.75)
@@ -404,7 +411,8 @@ def test_the_choice_is_made_on_validation_data_alone():
     split = data.split_validation()
     best = Ridge(1.0, solver="svd").fit(split.x_train, split.y_train)
     assert (choice.setting, choice.ridge) == ({"columns": 64}, 1.0)
-    assert choice.error == pytest.approx(metrics.error_rate(best.predict(split.x_test), split.y_test))
+    loss = metrics.normalised_squared_error(best.predict(split.x_test), split.y_test)
+    assert choice.loss == pytest.approx(loss)
 
 
 def test_test_errors_are_made_with_the_choice_on_all_training_data():

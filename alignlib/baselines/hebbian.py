@@ -21,7 +21,7 @@ def sanger(W: Array, x: Array) -> Array:
 
 
 def components(
-    x: Array, units: int, rng: Rng, *, rate: float = 1.0, epochs: int = 20, batch_size: int = 64
+    x: Array, units: int, rng: Rng, *, rate: float = 2.0, epochs: int = 40, batch_size: int = 64
 ) -> Iterator[Array]:
     """Learn ``units`` directions of x (n, n_in) by Sanger's rule; yield W (units, n_in) first and after each epoch.
 

@@ -21,11 +21,14 @@ Make = Callable[..., Features]
 
 @dataclass(frozen=True)
 class Choice:
-    """The setting and the ridge with the smallest ``error`` on validation data, in percent, mean over the seeds."""
+    """The setting and the ridge with the smallest ``loss`` on validation data, mean over the seeds.
+
+    The loss is the normalised squared error, what the readout itself makes small; errors would be coarser to judge by.
+    """
 
     setting: Mapping[str, Any]
     ridge: float
-    error: float
+    loss: float
 
 
 def choose(
@@ -40,23 +43,30 @@ def choose(
     """
     if not settings or not ridges or not seeds:
         raise InvalidValue("needed: at least one setting, one ridge and one seed.")
-    split, best = data.split_validation(), None
+    split, choices = data.split_validation(), []
     for setting in settings:
-        errors = np.mean([_errors(make, setting, ridges, split, seed) for seed in seeds], axis=0)
-        for ridge, error in zip(ridges, errors.tolist(), strict=True):
-            if best is None or error < best.error:
-                best = Choice(setting, ridge, error)
-    assert best is not None
-    return best
+        losses = [_judged(metrics.normalised_squared_error, make, setting, ridges, split, seed) for seed in seeds]
+        means = np.mean(losses, axis=0).tolist()
+        choices += [Choice(setting, ridge, loss) for ridge, loss in zip(ridges, means, strict=True)]
+    return min(choices, key=lambda choice: choice.loss)
 
 
 def errors_on_test(make: Make, choice: Choice, data: Dataset, seeds: Sequence[int]) -> list[float]:
     """Return the percentage of test examples misclassified by a readout made with this choice, for each seed."""
-    return [_errors(make, choice.setting, [choice.ridge], data, seed)[0] for seed in seeds]
+    ridges = [choice.ridge]
+    return [_judged(metrics.error_rate, make, choice.setting, ridges, data, seed)[0] for seed in seeds]
 
 
-def _errors(make: Make, setting: Mapping[str, Any], ridges: Sequence[float], data: Dataset, seed: int) -> list[float]:
+def _judged(
+    measure: Callable[[Array, Array], float],
+    make: Make,
+    setting: Mapping[str, Any],
+    ridges: Sequence[float],
+    data: Dataset,
+    seed: int,
+) -> list[float]:
+    """Measure readouts with each ridge on the test part of ``data``; the features are made once."""
     features = make(data.x_train, np.random.default_rng(seed), **setting)
     readouts = least_squares.fit_each(features(data.x_train), data.y_train, ridges)
     h = features(data.x_test)
-    return [metrics.error_rate(readout.predict(h), data.y_test) for readout in readouts]
+    return [measure(readout.predict(h), data.y_test) for readout in readouts]

@@ -107,3 +107,14 @@ def binary(x: Array, threshold: float = 0.5) -> Array:
 def mean_overlap(a: Array, b: Array) -> float:
     """Return the share of active columns that two rows of codes have in common, mean over the rows of a and b."""
     return float(np.mean(np.sum(a * b, axis=1) / np.sum(a, axis=1)))
+
+
+def recognised(known: Array, noisy: Array) -> float:
+    """Return the share of rows of ``noisy`` that agree best with the same row of ``known``, and with no other as well.
+
+    Both (n, bits) of 0 and 1; agreement counts equal bits.
+    """
+    agreement = noisy @ known.T + (1.0 - noisy) @ (1.0 - known).T
+    own = np.diagonal(agreement).copy()
+    np.fill_diagonal(agreement, -1.0)
+    return float(np.mean(own > agreement.max(axis=1)))
