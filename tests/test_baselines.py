@@ -333,7 +333,7 @@ def test_every_code_has_exactly_as_many_ones_as_asked():
 
 def test_overlaps_count_connected_synapses_on_active_inputs():
     made = SpatialPooler(3, 2, 1, np.random.default_rng(0), potential=1.0)
-    made._connected = np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    made._connected = np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]).T
     np.testing.assert_array_equal(made.overlaps(np.array([[1.0, 1.0, 1.0], [0.0, 0.0, 1.0]])), [[2, 1], [0, 1]])
     np.testing.assert_array_equal(made.codes(np.array([[1.0, 1.0, 1.0], [0.0, 0.0, 1.0]])), [[1, 0], [0, 1]])
 
@@ -342,11 +342,11 @@ def test_only_winners_learn_and_only_at_potential_synapses():
     made = SpatialPooler(3, 2, 1, np.random.default_rng(0), up=0.1, down=0.05)
     made.potential = np.array([[True, True, False], [True, True, True]])
     made.permanence = np.array([[0.6, 0.52, 0.0], [0.4, 0.4, 0.4]])
-    made._connected = (made.permanence >= 0.5).astype(float)
+    made._connected = (made.permanence >= 0.5).T.astype(float)
     winners = made.step(np.array([1.0, 0.0, 1.0]))
     assert winners.tolist() == [0]
     np.testing.assert_allclose(made.permanence, [[0.7, 0.47, 0.0], [0.4, 0.4, 0.4]])
-    np.testing.assert_array_equal(made._connected, [[1, 0, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(made._connected.T, [[1, 0, 0], [0, 0, 0]])
 
 
 def test_permanences_stay_between_0_and_1():
@@ -354,7 +354,7 @@ def test_permanences_stay_between_0_and_1():
     assert fitted.permanence.min() == 0.0
     assert fitted.permanence.max() == 1.0
     assert np.all(fitted.permanence[~fitted.potential] == 0.0)
-    np.testing.assert_array_equal(fitted._connected, fitted.permanence >= 0.5)
+    np.testing.assert_array_equal(fitted._connected.T, fitted.permanence >= 0.5)
 
 
 def test_boosting_lets_more_columns_take_part():
