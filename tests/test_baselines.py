@@ -219,6 +219,18 @@ def test_a_network_is_whole_again_when_a_trial_fails():
     np.testing.assert_array_equal(network.parameters, before)
 
 
+def test_frozen_layers_stay_as_they_are():
+    x, _, rng = case(features=3)
+    y = np.eye(2)[rng.integers(2, size=len(x))]
+    network = MLP([3, 4, 2], rng=rng, frozen=1)
+    (dW, db), (output, _) = network.views(
+        gradients_of(EvolutionStrategy(rng, pairs=3), network, x, y, weight_decay=0.1)
+    )
+    assert not dW.any()
+    assert not db.any()
+    assert output.all()
+
+
 def test_it_runs_on_a_bench_and_in_single_precision():
     bench = Bench(Experiment(hidden=(4, 4), train_size=64, dtype="float32", probe=0))
     bench.rule = EvolutionStrategy(np.random.default_rng(0), pairs=3)

@@ -12,6 +12,7 @@ from alignlib import metrics
 from alignlib._typing import Array, Rng
 from alignlib.errors import InvalidValue
 from alignlib.network import MLP, Buffers, Trace
+from alignlib.plasticity import Plasticity
 from alignlib.rules import Backprop
 
 
@@ -89,6 +90,8 @@ class EvolutionStrategy:
         Size of the steps, in units of the parameters.
     """
 
+    learns_feedback = False  #: there is none
+
     def __init__(self, rng: Rng, *, pairs: int, sigma: float = 0.01):
         if pairs < 1 or not sigma > 0:
             raise InvalidValue(f"needed: at least one pair and sigma above 0; received {pairs} and {sigma}.")
@@ -102,13 +105,18 @@ class EvolutionStrategy:
         gradients: Sequence[tuple[Array, Array]],
         weight_decay: float = 0.0,
         buffers: Buffers | None = None,
+        plasticity: Plasticity | None = None,
     ) -> Trace:
-        """Write the guessed gradients into [(dW, db), …]; all that is ever asked of the network is its loss."""
+        """Write the guessed gradients into [(dW, db), …]; all that is ever asked of the network is its loss.
+
+        Frozen layers are given zeros. ``plasticity`` is not used.
+        """
         with _loss_of_parameters(network, x, y, buffers) as (theta, loss):
             guess = antithetic(loss, theta, self.rng, self.sigma)
             for _ in range(self.pairs - 1):
                 guess += antithetic(loss, theta, self.rng, self.sigma)
         guess /= self.pairs
         for (dW, db), (W, b), layer in zip(gradients, network.views(guess), network.layers, strict=True):
-            dW[...], db[...] = W + weight_decay * layer.weight, b
-        return network.trace(x, buffers)
+            learns = layer.index >= network.frozen
+            dW[...], db[...] = (W + weight_decay * layer.weight, b) if learns else (0.0, 0.0)
+        return network.trace(x, buffers, y)
