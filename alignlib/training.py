@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from alignlib._typing import Array, Rng
-from alignlib.network import MLP, Trace
+from alignlib.network import MLP, Buffers, Trace
 from alignlib.optimizers import Optimizer
 from alignlib.plasticity import Plasticity
-from alignlib.rules import Rule
+
+
+class Teacher(Protocol):
+    """What the loop asks for gradients: a :class:`alignlib.rules.Rule`, or a learner that sends no error at all."""
+
+    @property
+    def learns_feedback(self) -> bool:
+        """Whether :meth:`learn` wants to be handed a plasticity."""
+
+    def learn(
+        self,
+        network: MLP,
+        x: Array,
+        y: Array,
+        gradients: Sequence[tuple[Array, Array]],
+        weight_decay: float = 0.0,
+        buffers: Buffers | None = None,
+        plasticity: Plasticity | None = None,
+    ) -> Trace:
+        """Write the gradients, means over the batch, into [(dW, db), …]; return the trace of the forward pass."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +49,7 @@ class Step:
 
 def train(
     network: MLP,
-    rule: Rule,
+    rule: Teacher,
     optimizer: Optimizer,
     x: Array,
     y: Array,

@@ -19,7 +19,7 @@ from alignlib.experiments.result import Result, versions
 from alignlib.network import MLP
 from alignlib.progress import progress
 from alignlib.rules import RULES, Rule
-from alignlib.training import Step, train
+from alignlib.training import Step, Teacher, train
 
 
 def streams(seed: int) -> dict[str, Rng]:
@@ -108,7 +108,7 @@ def run(experiment: Experiment, *, show_progress: bool = True) -> Result:
     return Result(experiment, recorder.curves(), data.checksum, stopwatch.seconds, network.parameters.size, versions())
 
 
-def training(experiment: Experiment, data: Dataset, network: MLP, rule: Rule) -> Iterator[Step]:
+def training(experiment: Experiment, data: Dataset, network: MLP, rule: Teacher) -> Iterator[Step]:
     """Return the updates of an experiment, each made when it is asked for, in place."""
     optimizer = optimizers.make(
         experiment.optimizer,
