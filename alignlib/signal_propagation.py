@@ -108,7 +108,7 @@ def signals(rule: Rule, network: MLP, x: Array, error: Array) -> Array:
     Raises
     ------
     InvalidValue
-        If the rule sends no signal to some layer, or makes it otherwise than by the trace's ``carry``, ``back``, ``onward``.
+        If the rule sends no signal to some layer, or makes it otherwise than by the trace's carry, back or onward.
     """
     q = forward(network, x)
     slopes = np.array([slope(layer.activation, each) for layer, each in zip(network.hidden, q, strict=True)])
