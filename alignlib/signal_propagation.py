@@ -87,9 +87,17 @@ class SizeTrace(Trace):
         size: Array = gain(matrix) ** 2 * signal * self.slopes[layer.index][:, np.newaxis]
         return size
 
+    def back(self, layer: Dense, above: Dense, matrix: Array, signal: Array) -> Array:
+        """The same for a signal that comes down: only the matrix counts, not the way it points."""
+        return self.carry(layer, matrix, signal)
+
+    def onward(self, layer: Dense, matrix: Array, signal: Array) -> Array:
+        """The same for a signal that comes up."""
+        return self.carry(layer, matrix, signal)
+
     def through(self, layer: Dense, signal: Array) -> Array:
-        """Refuse: the mean square of a signal that was made in another way than by a matrix is not known."""
-        raise InvalidValue("only rules that bring their signals by Trace.carry can be predicted.")
+        """Refuse: the mean square of a signal that was made otherwise than by a matrix is not known."""
+        raise InvalidValue("only rules that bring their signals by Trace.carry, back or onward can be predicted.")
 
 
 def signals(rule: Rule, network: MLP, x: Array, error: Array) -> Array:
@@ -100,7 +108,7 @@ def signals(rule: Rule, network: MLP, x: Array, error: Array) -> Array:
     Raises
     ------
     InvalidValue
-        If the rule sends no signal to some layer, or makes its signals otherwise than by :meth:`Trace.carry`.
+        If the rule sends no signal to some layer, or makes it otherwise than by the trace's carry, back or onward.
     """
     q = forward(network, x)
     slopes = np.array([slope(layer.activation, each) for layer, each in zip(network.hidden, q, strict=True)])
