@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -45,12 +46,11 @@ class Patches:
         margin, batch = self.kernel // 2, images.shape[-1]
         padded = np.zeros_like(images, shape=self._shape(2 * margin, batch))
         padded[:, margin : margin + self.height, margin : margin + self.width] = images
-        blurred = np.zeros_like(images, shape=self._shape(self.kernel - self.pool, batch))
-        for window in self._pooled():
-            blurred += padded[window]
-        blurred /= self.pool**2
+        blurred: Any = padded
+        if self.pool > 1:
+            blurred = sum(padded[window] for window in self._pooled) / self.pool**2
         cut = np.empty_like(images, shape=(self.channels, self.kernel**2, *self.places, batch))
-        for i, window in enumerate(self._seen()):
+        for i, window in enumerate(self._seen):
             cut[:, i] = blurred[window]
         return cut.reshape(self.size, -1)
 
@@ -59,28 +59,33 @@ class Patches:
         margin, cut = self.kernel // 2, patches.reshape(self.channels, self.kernel**2, *self.places, -1)
         batch = cut.shape[-1]
         blurred = np.zeros_like(patches, shape=self._shape(self.kernel - self.pool, batch))
-        for i, window in enumerate(self._seen()):
+        for i, window in enumerate(self._seen):
             blurred[window] += cut[:, i]
-        blurred /= self.pool**2
-        padded = np.zeros_like(patches, shape=self._shape(2 * margin, batch))
-        for window in self._pooled():
-            padded[window] += blurred
+        padded = blurred
+        if self.pool > 1:
+            blurred /= self.pool**2
+            padded = np.zeros_like(patches, shape=self._shape(2 * margin, batch))
+            for window in self._pooled:
+                padded[window] += blurred
         return padded[:, margin : margin + self.height, margin : margin + self.width]
 
     def _shape(self, more: int, batch: int) -> tuple[int, ...]:
         return self.channels, self.height + more, self.width + more, batch
 
-    def _pooled(self) -> Iterator[tuple[slice, ...]]:
+    @cached_property
+    def _pooled(self) -> list[tuple[slice, ...]]:
         """The padded pixels that each offset of the pooling window meets."""
         rows, columns = self.height + self.kernel - self.pool, self.width + self.kernel - self.pool
-        for i, j in np.ndindex(self.pool, self.pool):
-            yield slice(None), slice(i, i + rows), slice(j, j + columns)
+        return [(slice(None), slice(i, i + rows), slice(j, j + columns)) for i, j in np.ndindex(self.pool, self.pool)]
 
-    def _seen(self) -> Iterator[tuple[slice, ...]]:
+    @cached_property
+    def _seen(self) -> list[tuple[slice, ...]]:
         """The blurred pixels that each entry of the kernel meets."""
         (rows, columns), step = self.places, self.pool
-        for i, j in np.ndindex(self.kernel, self.kernel):
-            yield slice(None), slice(i, i + step * rows, step), slice(j, j + step * columns, step)
+        return [
+            (slice(None), slice(i, i + step * rows, step), slice(j, j + step * columns, step))
+            for i, j in np.ndindex(self.kernel, self.kernel)
+        ]
 
 
 @dataclass(frozen=True)
