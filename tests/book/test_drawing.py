@@ -264,6 +264,13 @@ def test_wirings_show_what_reaches_which_layer():
     assert "no signal" not in drawn["dfa"]
 
 
+def test_a_wiring_begins_at_the_target_or_goes_by_way_of_the_input():
+    drtp, pepita = (" ".join(texts(figure(book.wirings(name)[0]).draw())) for name in ("drtp", "pepita"))
+    assert "$e$" not in drtp
+    assert "$y$" in drtp
+    assert {r"$\delta_{0}$", "$F$", "$e$"} <= set(pepita.split())
+
+
 def test_drawing_is_quick():
     made = figure(one_of_each_kind()["lines"])
     made.svg()

@@ -222,5 +222,7 @@ def test_wirings_are_asked_from_the_rules():
     assert told["dfa"] == [("error", "layer 1", "B1"), ("error", "layer 2", "B2")]
     assert told["ifa"] == [("error", "layer 1", "B1"), ("layer 1", "layer 2", "W2")]
     assert told["shallow"] == []
+    (drtp,) = book.wirings("drtp", hidden=1)
+    assert [node["id"] for node in drtp.wiring.nodes] == ["input", "layer 1", "layer 2", "target"]
     assert [node["id"] for node in dfa.wiring.nodes] == ["input", "layer 1", "layer 2", "layer 3", "error"]
     assert (dfa.title, dfa.y_label) == ("DFA", "Direct feedback alignment")
