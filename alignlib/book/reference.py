@@ -20,6 +20,7 @@ from alignlib.book import chapters as book_chapters
 from alignlib.book.chapters import Chapter
 from alignlib.book.claims import CLAIM_MIME, TABLE_MIME, VALUE_MIME
 from alignlib.book.compare import JSON, Deviation, compare, form, quantities
+from alignlib.book.figure import EXACT
 from alignlib.book.figure import MIME as FIGURE_MIME
 from alignlib.book.files import ASIDE, digest, read_json, remove_unfinished, write_file
 from alignlib.errors import AlignlibError
@@ -507,7 +508,13 @@ def rounded(document: JSON) -> JSON:
 
 def _round_panel(panel: JSON) -> JSON:
     kept = {name: value for name, value in panel.items() if name != "y_limits"}  # drawing only, never compared
-    return {**kept, "series": [_round_entry(series, ("x", "y")) for series in panel["series"]]}
+    return {**kept, "series": [_round_series(series) for series in panel["series"]]}
+
+
+def _round_series(series: JSON) -> JSON:
+    # the tolerance is that of y; x is compared as exact unless nothing is compared, and keeps the digits for it
+    along = series["tolerance"] if series["tolerance"]["kind"] == "free" else EXACT.to_json()
+    return {**_round_entry(series, ("y",)), "x": _round(series["x"], along)}
 
 
 def _round_entry(entry: JSON, names: Sequence[str]) -> JSON:

@@ -36,7 +36,7 @@ class FixedSignSymmetry(BackwardWalk):
         return {f"M{i}": W.T.shape for i, W in enumerate(network.weights[1:], start=2)}
 
     def counterparts(self, network: MLP) -> list[Array]:
-        """The sizes |W|ᵀ."""
+        """The absolute values of Wᵀ."""
         return [np.abs(W.T) for W in network.weights[1:]]
 
     def pairs(self, network: MLP) -> list[tuple[Array, Array]]:

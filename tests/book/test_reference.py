@@ -501,7 +501,7 @@ KINDS = st.sampled_from([Tolerance(), SPREAD, WALL_TIME, Tolerance(rtol=1e-12, a
 
 @given(st.lists(st.lists(FINITE | st.just(math.nan), min_size=3, max_size=3), min_size=1, max_size=4), KINDS)
 def test_what_is_written_reads_back_and_agrees(runs: list[list[float]], tolerance: Tolerance) -> None:
-    shown = figure(runs, tolerance=tolerance, x=[0, 1, 2])
+    shown = figure(runs, tolerance=tolerance, x=[0, math.log2(3), 12.40234375])
     document = reference._stored(json.loads(json.dumps(shown.to_json())), ("panels",))
     text = reference.reference_text(document)
     stored = json.loads(text)
