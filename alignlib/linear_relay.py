@@ -25,10 +25,9 @@ from alignlib import metrics
 from alignlib._typing import Array, Rng
 from alignlib.errors import InvalidValue
 from alignlib.network import MLP
-from alignlib.optimizers import SGD
 from alignlib.rules import IndirectFeedbackAlignment
 from alignlib.rules.base import transported
-from alignlib.training import train
+from alignlib.training import descend
 
 
 @dataclass(frozen=True)
@@ -133,8 +132,7 @@ def follow(
     A step moves time on by ``learning_rate``; the start is the first entry.
     """
     seen = [_measured(net, rule, x, y)]
-    optimizer, order = SGD(net.parameters, learning_rate), np.random.default_rng(0)  # one batch has no order
-    for step in train(net, rule, optimizer, x, y, epochs=steps, batch_size=len(x), rng=order):
+    for step in descend(net, rule, x, y, learning_rate=learning_rate, steps=steps):
         if step.number % every == 0:
             seen.append(_measured(net, rule, x, y))
     error, angles, lengths = (np.array(each) for each in zip(*seen, strict=True))

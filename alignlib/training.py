@@ -10,7 +10,7 @@ import numpy as np
 
 from alignlib._typing import Array, Rng
 from alignlib.network import MLP, Buffers, Trace
-from alignlib.optimizers import Optimizer
+from alignlib.optimizers import SGD, Optimizer
 from alignlib.plasticity import Plasticity
 
 
@@ -80,6 +80,12 @@ def train(
             optimizer.step(network.parameters, flat)
             number += 1
             yield Step(number, start + batch_size >= len(x), trace, y_batch)
+
+
+def descend(network: MLP, rule: Teacher, x: Array, y: Array, *, learning_rate: float, steps: int) -> Iterator[Step]:
+    """Train in place by plain gradient steps, each on the whole of x (n, n_in), y (n, n_out), yielding after each."""
+    optimizer, order = SGD(network.parameters, learning_rate), np.random.default_rng(0)  # one batch has no order
+    return train(network, rule, optimizer, x, y, epochs=steps, batch_size=len(x), rng=order)
 
 
 def _rows(values: Array, n: int) -> Array:
