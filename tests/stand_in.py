@@ -164,7 +164,7 @@ def concatenate(tup, axis=0, out=None, *, dtype=None, casting="same_kind"):
 
 FUNCTIONS = {
     each.__name__: each for each in (empty, zeros, asarray, empty_like, zeros_like, take, dot, sum, mean, concatenate)
-} | {"asanyarray": asarray, "shape": lambda a: a.shape, "ndim": lambda a: a.ndim}
+} | {"asanyarray": asarray}
 
 
 def module():
