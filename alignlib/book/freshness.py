@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 MACHINERY = (
     *("build", "chapters", "cite", "commands", "compare", "files", "freshness", "kernel", "manifest", "pages"),
     *("executors", "parameters", "plan", "record_commands", "recording", "reference", "rerun", "site", "sitecheck"),
-    *("sweeps", "yaml_files"),
+    *("scaling", "sweeps", "yaml_files"),
 )
 MACHINERY_FILES = ("cli.py", "__main__.py", *(f"book/{name}.py" for name in MACHINERY))
 LIBRARIES = ("alignlib", "numpy", "matplotlib")
