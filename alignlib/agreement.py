@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from alignlib.errors import InvalidValue
+from alignlib.experiments import Experiment
+from alignlib.published import Published, network_name
 
 #: What is never called a disagreement, in percentage points: two runs of one protocol differ by this much.
 LEAST_ALLOWED = 0.2
@@ -54,3 +58,46 @@ def agreement(ours: npt.ArrayLike, mean: float, std: float | None) -> Agreement:
     combined = math.hypot(std or 0.0, own_std if values.size > 1 else 0.0)
     own_mean = float(np.mean(values))
     return Agreement(own_mean, own_std, values.size, own_mean - mean, max(DEVIATIONS * combined, LEAST_ALLOWED))
+
+
+class Finished(Protocol):
+    """What is read of a result or a record."""
+
+    @property
+    def experiment(self) -> Experiment:
+        """What was run."""
+
+    def final(self, curve: str) -> float:
+        """Return the last value of a curve."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One network under one rule: what was published, and our runs, the smallest seed first."""
+
+    network: str
+    rule: str
+    published: Published
+    runs: Sequence[Finished]
+
+    @property
+    def errors(self) -> list[float]:
+        """Test error at the end of each run, percent."""
+        return [run.final("test_error") for run in self.runs]
+
+    @property
+    def agreement(self) -> Agreement:
+        """Whether ours agree with the published number."""
+        return agreement(self.errors, self.published.mean, self.published.std)
+
+
+def side_by_side(published: Iterable[Published], runs: Iterable[Finished]) -> list[Row]:
+    """Return a row for every published number that we have runs of, in the order of the publication."""
+    ours: dict[tuple[str, str], list[Finished]] = {}
+    for run in sorted(runs, key=lambda run: run.experiment.seed):
+        ours.setdefault((network_name(run.experiment), run.experiment.rule), []).append(run)
+    return [
+        Row(each.network, each.rule, each, ours[each.network, each.rule])
+        for each in published
+        if (each.network, each.rule) in ours
+    ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from alignlib.errors import choose
+from alignlib.errors import InvalidValue, choose
+from alignlib.experiments import Experiment
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,22 @@ FRENKEL = _rows(
 )
 
 ALL = (*NOKLAND, *FRENKEL)
+
+_ACTIVATIONS = {"tanh": "", "logistic": " logistic", "relu": " ReLU", "linear": " linear"}
+
+
+def network_name(experiment: Experiment) -> str:
+    """Return how the tables call the network of an experiment: "7×240", "2×800 ReLU".
+
+    Raises
+    ------
+    InvalidValue
+        If its hidden layers are not all of one width.
+    """
+    widths = set(experiment.hidden)
+    if len(widths) != 1:
+        raise InvalidValue(f"the tables name networks whose layers have one width; received {experiment.hidden}.")
+    return f"{len(experiment.hidden)}×{widths.pop()}{_ACTIVATIONS[experiment.activation]}"
 
 
 def find(rows: Iterable[Published], network: str, rule: str) -> Published | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 
 import pytest
 
 from alignlib import published
-from alignlib.agreement import agreement
+from alignlib.agreement import agreement, side_by_side
 from alignlib.errors import InvalidValue
+from alignlib.experiments import Experiment
 from alignlib.rules import RULES
 
 
@@ -60,3 +62,28 @@ def test_an_empty_cell_is_none_and_an_unknown_network_is_refused():
     assert published.find(published.NOKLAND, "100×240", "bp") is None
     with pytest.raises(InvalidValue, match="2×800"):
         published.find(published.NOKLAND, "2x800", "bp")
+
+
+@dataclass
+class Ended:
+    experiment: Experiment
+    error: float
+
+    def final(self, curve):
+        assert curve == "test_error"
+        return self.error
+
+
+def test_runs_stand_beside_what_was_published_of_their_network():
+    wide = Experiment(dataset="mnist", hidden=(800, 800), rule="dfa")
+    runs = [Ended(replace(wide, seed=1), 1.8), Ended(wide, 1.7), Ended(replace(wide, activation="relu"), 9.0)]
+    rows = side_by_side(published.NOKLAND, runs)
+    assert [(row.network, row.errors) for row in rows] == [("2×800", [1.7, 1.8]), ("2×800 ReLU", [9.0])]
+    assert rows[0].agreement.agrees
+    assert rows[0].agreement.difference == pytest.approx(1.75 - 1.74)
+    assert not rows[1].agreement.agrees
+
+
+def test_a_network_of_several_widths_has_no_name_in_the_tables():
+    with pytest.raises(InvalidValue, match="one width"):
+        published.network_name(Experiment(hidden=(20, 10)))
