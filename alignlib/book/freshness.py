@@ -16,8 +16,9 @@ from alignlib.book.files import digest
 PACKAGE = Path(__file__).resolve().parents[1]
 #: Rooms that execute, check and publish chapters but are not used by them. Every other file counts.
 MACHINERY = (
-    *("build", "chapters", "cite", "commands", "compare", "files", "freshness", "kernel", "manifest", "pages"),
-    *("parameters", "reference", "rerun", "site", "sitecheck"),
+    *("build", "chapters", "cite", "citing", "claims_page", "commands", "compare", "crate", "figure_pages", "files"),
+    *("freshness", "kernel", "landing", "manifest", "pages", "parameters", "reference", "rerun", "rule_marks"),
+    *("site", "sitecheck", "status_page"),
 )
 MACHINERY_FILES = ("cli.py", "__main__.py", *(f"book/{name}.py" for name in MACHINERY))
 LIBRARIES = ("alignlib", "numpy", "matplotlib")
