@@ -142,7 +142,7 @@ def plain(text: str) -> str:
 
 def _plain_maths(source: str) -> str:
     source = re.sub(r"\\(?:top|mathsf\{T\})", "ᵀ", source).replace("^ᵀ", "ᵀ").replace("'", "′")
-    source = re.sub(r"\\delta\b", "δ", source).replace(r"\pm", "±").replace(r"\hat y", "ŷ")
+    source = re.sub(r"\\delta(?![a-z])", "δ", source).replace(r"\pm", "±").replace(r"\hat y", "ŷ")
     return re.sub(r"\\[a-z]+\s?|[{}_^]", "", source)
 
 

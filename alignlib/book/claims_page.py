@@ -18,10 +18,10 @@ OPPOSED = re.compile(r"\bagainst\b|\bthe opposite\b")
 
 AGAINST, FAILED, CONFIRMED, OWN = "against", "failed", "confirmed", "own"
 STANDINGS = {
-    AGAINST: "Come out against a source",
-    FAILED: "Fail, and were our own expectation",
-    CONFIRMED: "Hold, as a source says",
-    OWN: "Hold, and are the book's own",
+    AGAINST: "Against a source",
+    FAILED: "Failed expectations of our own",
+    CONFIRMED: "As a source says",
+    OWN: "Findings of this book",
 }
 _EXPLAINED = {
     AGAINST: (
@@ -57,7 +57,7 @@ def claims_page(chapters: Sequence[ShownChapter], stored: Mapping[str, bool]) ->
         "and so is an expectation of ours that failed.",
         "",
         *markdown_table(
-            ("Claims that …", "Number"),
+            ("Claims", "Number"),
             [(f"[{told}](claims-{name})", len(groups[name])) for name, told in STANDINGS.items() if groups[name]],
         ),
         "",

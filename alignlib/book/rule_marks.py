@@ -14,9 +14,10 @@ def style_sheet() -> str:
         colours = "".join(f"--rule-{name}:{getattr(look.colour, theme)};" for name, look in RULES.items())
         lines.append(f'html[data-theme="{theme}"]{{{colours}}}')
     lines += [
-        ".rule{white-space:nowrap;font-weight:600}",
-        '.rule::before{content:"";display:inline-block;width:.56em;height:.56em;margin-right:.28em;'
-        "background:currentColor;vertical-align:.04em}",
+        # Laid over a gap of its own, the mark offers no place to break a line between it and a bracket before it.
+        ".rule{position:relative;padding-left:.86em;white-space:nowrap;font-weight:600}",
+        '.rule::before{content:"";position:absolute;left:.08em;top:.42em;width:.56em;height:.56em;'
+        "background:currentColor}",
     ]
     lines += [rule for name, look in RULES.items() for rule in _classes(name, look)]
     return "\n".join(lines) + "\n"

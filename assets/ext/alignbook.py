@@ -113,5 +113,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("doctree-resolved", bookmarks.link_terms)
     app.connect("html-page-context", bookheads.add_tags)
     app.connect("html-page-context", bookheads.ask_ahead)
+    app.connect("html-page-context", bookheads.keep_sidebar, priority=900)
     app.connect("html-page-context", tidy_page, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

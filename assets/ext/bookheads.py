@@ -76,6 +76,25 @@ def ask_ahead(app: Sphinx, pagename: str, templatename: str, context: dict[str, 
             context[f"{name}_title"] = f'{context[name]["title"]}<span class="asks">{escape(asks)}</span>'
 
 
+def keep_sidebar(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Make the sidebar of pages that it does not list once for each depth: it is the same on all of them.
+
+    The theme would parse the whole table of contents anew for every figure and every module.
+    """
+    made, relations = context.get("generate_toctree_html"), getattr(app.builder, "relations", {}).get(pagename)
+    if made is None or (relations and relations[0]) or pagename == app.config.root_doc:
+        return
+    kept: dict[tuple[Any, ...], Any] = app.config.book_facts.setdefault("sidebars", {})
+
+    def remembered(*arguments: Any, **options: Any) -> Any:
+        key = (pagename.count("/"), arguments, *sorted(options.items()))
+        if key not in kept:
+            kept[key] = made(*arguments, **options)
+        return kept[key]
+
+    context["generate_toctree_html"] = remembered
+
+
 def tell_facts(app: Sphinx, doctree: nodes.document) -> None:
     """Write below a chapter's title how long it takes and which chapters it builds on."""
     chapter = app.config.book_facts["chapters"].get(app.env.docname)

@@ -78,8 +78,9 @@ def link_terms(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     terms = _terms(app)
     if not terms:
         return
+    terms = {form: place for name, place in terms.items() for form in _forms(name)}
     names = "|".join(re.escape(name) for name in sorted(terms, key=len, reverse=True))
-    pattern = re.compile(rf"(?<![\w-])({names})(?:s|es)?(?![\w-])", re.IGNORECASE)
+    pattern = re.compile(rf"(?<![\w-])({names})(?![\w-])", re.IGNORECASE)
     builder, seen = app.builder, set[str]()
 
     def link(found: re.Match[str]) -> nodes.reference:
@@ -92,6 +93,14 @@ def link_terms(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     for section in doctree.findall(nodes.section):
         for text in _words_of(section):
             _replace_first(text, pattern, lambda found: terms[found[1].lower()][1], link, seen)
+
+
+def _forms(name: str) -> Iterator[str]:
+    """Yield a term in the singular and, as far as its ending tells, the plural."""
+    yield name
+    endings = {"y": "ies", "ix": "ices"}
+    found = next((end for end in endings if name.endswith(end)), "")
+    yield name.removesuffix(found) + endings[found] if found else f"{name}s"
 
 
 def _terms(app: Sphinx) -> dict[str, tuple[str, str, str]]:
