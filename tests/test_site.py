@@ -17,7 +17,7 @@ import pytest
 from bs4 import BeautifulSoup
 from rocrate.rocrate import ROCrate
 
-from alignlib.book import citing, claims, claims_page, figure, pages, site, style
+from alignlib.book import citing, claims, claims_page, figure, figure_pages, pages, site, style
 from alignlib.book.sitecheck import check_site
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -248,6 +248,14 @@ def test_the_gallery_lists_every_figure_and_leads_to_its_page(tiny: tuple[Path, 
     assert all(card.img["alt"] for card in cards)
 
 
+def test_the_search_knows_every_figure(tiny: tuple[Path, site.SiteReport]) -> None:
+    index = (tiny[0] / "_build" / "html" / "searchindex.js").read_text(encoding="utf-8")
+    assert {f'"figures/{name}"' for name in ("first-error", "second-angle")} <= set(
+        re.findall(r'"figures/[a-z-]+"', index)
+    )
+    assert "Figure 4.1: A fall" in index
+
+
 def test_a_figure_has_a_page_with_all_that_belongs_to_it(tiny: tuple[Path, site.SiteReport]) -> None:
     shown_page = page(tiny[0], "figures/second-error.html").select_one("article")
     text = shown_page.get_text(" ", strip=True)
@@ -267,6 +275,19 @@ def test_a_figure_has_a_page_with_all_that_belongs_to_it(tiny: tuple[Path, site.
     assert "Two lines of second-error that fall & stay down." in text
     data = json.loads((tiny[0] / "_build" / "html" / "figures" / "second-error.json").read_text())
     assert data["provenance"]["digest"] in text
+
+
+def test_a_figure_says_which_long_runs_it_shows(tmp_path: Path) -> None:
+    path = tmp_path / "04-second.ipynb"
+    path.write_text(json.dumps(notebook("04-second", "Any", "", [])))
+    read = pages.read_chapter(path)
+    record = {"id": "nokland/7x240", "label": "fewer epochs [10]", "runs": 2, "hours": 1.5, "dates": ["2026-11-24"]}
+    read.figures[0].data["provenance"]["records"] = [record | {"machines": ["EPYC"], "verified": 1}]
+    text = figure_pages.figure_page(citing.Book(), [read], read, read.figures[0], "digits")
+    assert (
+        "| Long runs: `nokland/7x240` | fewer epochs \\[10\\]; 2 runs, 1.5 hours of training on EPYC, 2026-11-24;"
+        in text
+    )
 
 
 def test_the_address_of_a_figure_survives_a_new_number(tmp_path: Path) -> None:

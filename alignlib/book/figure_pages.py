@@ -158,15 +158,24 @@ def _buttons(figure: ShownFigure) -> str:
 def _origin(chapter: ShownChapter, profile: str, provenance: Json) -> Iterator[tuple[str, str]]:
     yield "Chapter", f"[{chapter.spoken}](../chapters/{chapter.name})"
     yield "Profile", f"`{provenance.get('profile', profile)}`"
-    if records := provenance.get("records"):
-        names = records if isinstance(records, list) else list(records)
-        yield "Long runs, from the records", ", ".join(f"`{name}`" for name in names)
+    for record in provenance.get("records", []):
+        yield f"Long runs: `{record['id']}`", _recorded(record)
     for name, checksum in sorted(provenance.get("data", {}).items()):
         yield f"Data: {name}", f"SHA-256 `{checksum}`"
     if versions := provenance.get("versions"):
         yield "Versions", ", ".join(f"{name} {number}" for name, number in sorted(versions.items()))
     if digest := provenance.get("digest"):
         yield "Digest of the numbers", f"`{digest}` (SHA-256 of the plotted numbers at 7 digits)"
+
+
+def _recorded(record: Json) -> str:
+    """Return what a figure says of long runs that were not repeated for this build."""
+    runs = int(record["runs"])
+    dates, machines = ", ".join(record["dates"]), ", ".join(record["machines"])
+    return literal(
+        f"{record['label']}; {runs} run{'s' if runs != 1 else ''}, {record['hours']:g} hours of training on "
+        f"{machines}, {dates}; {record['verified']} made or verified by this version of the library"
+    )
 
 
 def _plotted(data: Json) -> list[str]:
