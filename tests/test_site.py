@@ -53,6 +53,9 @@ GLOSSARY = """\
 ```{glossary}
 error pass
   How all signals are made. And more.
+
+claim
+  What is decided.
 ```
 """
 INDEX = """\
@@ -147,7 +150,7 @@ def make_tiny(root: Path) -> Path:
     (root / "bibliography.md").write_text(BIBLIOGRAPHY, encoding="utf-8")
     executed = root / "_build" / "digits" / "executed" / "chapters"
     executed.mkdir(parents=True)
-    text = "The error pass of DFA is short, and an error pass of DFA *shallow*."
+    text = "The error pass of DFA is short, we claim, and an error pass of DFA *shallow*."
     for name, title, after in (("02-first", "The first rule", []), ("04-second", "The second rule", [2])):
         (executed / f"{name}.ipynb").write_text(json.dumps(notebook(name, title, text, after)), encoding="utf-8")
     places = [("02-first", "first-error", "2.1"), ("04-second", "second-angle", "4.2")]
@@ -372,6 +375,10 @@ def test_rules_wear_the_colours_of_the_figures(tiny: tuple[Path, site.SiteReport
         assert f"--rule-{name}:{look.colour.light};" in sheet
         assert f"--rule-{name}:{look.colour.dark};" in sheet
         assert re.search(rf"\.rule-{name}::before{{clip-path:polygon\((\d+% \d+%,)+\d+% \d+%\)}}", sheet)
+
+
+def test_everyday_words_are_terms_only_where_they_are_stressed(tiny: tuple[Path, site.SiteReport]) -> None:
+    assert "claim" not in [link.get_text() for link in page(tiny[0], "chapters/02-first.html").select("a.term")]
 
 
 def test_the_first_mention_of_a_term_leads_to_the_glossary(tiny: tuple[Path, site.SiteReport]) -> None:

@@ -16,6 +16,8 @@ UNTOUCHED = (
     *(nodes.reference, nodes.literal, nodes.title, nodes.caption, nodes.raw, nodes.math, nodes.math_block),
     *(nodes.literal_block, nodes.term, nodes.table, nodes.footnote, addnodes.pending_xref, addnodes.desc),
 )
+#: Terms that are everyday words too; these are linked only where the text stresses them.
+EVERYDAY = {"claim", "profile", "relay", "tolerance"}
 ROW = re.compile(r'(<th scope="row">)([^<]+)(</th>)')
 
 
@@ -79,8 +81,8 @@ def link_terms(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     if not terms:
         return
     terms = {form: place for name, place in terms.items() for form in _forms(name)}
-    names = "|".join(re.escape(name) for name in sorted(terms, key=len, reverse=True))
-    pattern = re.compile(rf"(?<![\w-])({names})(?![\w-])", re.IGNORECASE)
+    everyday = {form for name in EVERYDAY for form in _forms(name)}
+    stressed, everywhere = _any_of(set(terms)), _any_of(set(terms) - everyday)
     builder, seen = app.builder, set[str]()
 
     def link(found: re.Match[str]) -> nodes.reference:
@@ -90,9 +92,19 @@ def link_terms(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         reference += nodes.Text(found[0])
         return reference
 
+    def key(found: re.Match[str]) -> str:
+        return terms[found[1].lower()][1]
+
     for section in doctree.findall(nodes.section):
         for text in _words_of(section):
-            _replace_first(text, pattern, lambda found: terms[found[1].lower()][1], link, seen)
+            pattern = stressed if isinstance(text.parent, nodes.emphasis) else everywhere
+            _replace_first(text, pattern, key, link, seen)
+
+
+def _any_of(names: set[str]) -> re.Pattern[str]:
+    """Return the pattern of whole words that finds the longest of the names."""
+    longest_first = "|".join(re.escape(name) for name in sorted(names, key=lambda name: (-len(name), name)))
+    return re.compile(rf"(?<![\w-])({longest_first})(?![\w-])", re.IGNORECASE)
 
 
 def _forms(name: str) -> Iterator[str]:
