@@ -79,7 +79,7 @@ def figure_entry(book: Book, chapter: ShownChapter, figure: ShownFigure, profile
     """Return the entry of a figure, whose address holds its name alone; an anchor ``table-…`` makes it a table's."""
     kind = "table" if figure.anchor.startswith("table-") else "figure"
     place = f"chapters/{chapter.name}.html#{figure.anchor}" if kind == "table" else f"figures/{figure.id}.html"
-    title = plain(figure.title).removesuffix(".")
+    title = plain(figure.title).removesuffix(".") or f"{kind.title()} {figure.id}"
     digest = figure.data.get("provenance", {}).get("digest", "")[:12]
     note = [f"{kind.title()} {figure.id} in the chapter {plain(chapter.title)}", f"profile {profile}"]
     note += [f"data digest {digest}"] if digest else []
