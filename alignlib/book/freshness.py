@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
+import re
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from alignlib.book.files import digest
+from alignlib.book.root import RECORDS
+from alignlib.experiments.records import files
 
 PACKAGE = Path(__file__).resolve().parents[1]
 #: Rooms that execute, check and publish chapters but are not used by them. Every other file counts.
@@ -19,6 +20,7 @@ MACHINERY = (
     *("build", "chapters", "cite", "citing", "claims_page", "commands", "compare", "crate", "figure_pages", "files"),
     *("freshness", "kernel", "landing", "manifest", "pages", "parameters", "reference", "rerun", "rule_marks"),
     *("site", "sitecheck", "status_page"),
+    *("executors", "plan", "record_commands", "recording", "scaling", "sweeps", "yaml_files"),
 )
 MACHINERY_FILES = ("cli.py", "__main__.py", *(f"book/{name}.py" for name in MACHINERY))
 LIBRARIES = ("alignlib", "numpy", "matplotlib")
@@ -49,10 +51,23 @@ def package_files() -> dict[str, str]:
 
 def dataset_inputs(mentions: str) -> dict[str, object]:
     """Return whether each data set that the text names and that has to be fetched is on this machine."""
+    from alignlib.datasets import is_here
     from alignlib.datasets.mnist import ARCHIVES
 
     named = [name for name in ARCHIVES if f'"{name}"' in mentions.replace("'", '"')]
-    return {f"dataset {name}": _present(name) for name in named}
+    return {f"dataset {name}": is_here(name) for name in named}
+
+
+def record_inputs(root: Path, mentions: str) -> dict[str, object]:
+    """Return the digests of the records that the text reads with ``chapter.records(…)``.
+
+    A pattern that is not written out there may mean any of them.
+    """
+    calls = re.findall(r"""\.records\(\s*(?:["']([^"']+)["']\s*[,)])?""", mentions)
+    patterns = {pattern or "*" for pattern in calls}
+    home = root / RECORDS
+    paths = sorted({path for pattern in patterns for path in files(home, pattern)})
+    return {f"file {RECORDS}/{path.relative_to(home).as_posix()}": digest(path.read_bytes()) for path in paths}
 
 
 def notebook_digest(notebook: Mapping[str, Any]) -> str:
@@ -127,13 +142,3 @@ def _version(library: str) -> str:
         return version(library)
     except PackageNotFoundError:
         return ""
-
-
-def _present(name: str) -> bool:
-    from alignlib.datasets import DataError, fetch
-    from alignlib.datasets.mnist import ARCHIVES
-
-    folders = [Path(os.environ["ALIGNLIB_DATA"]).expanduser() / name] if os.environ.get("ALIGNLIB_DATA") else []
-    with suppress(DataError):
-        folders.append(fetch.cache_folder(ARCHIVES[name]))
-    return any(all((folder / file).exists() for file in ARCHIVES[name].files) for folder in folders)

@@ -29,6 +29,7 @@ from alignlib.book.crate import FILE as CRATE
 from alignlib.book.crate import crate
 from alignlib.book.figure_pages import figure_page, gallery
 from alignlib.book.rule_marks import style_sheet
+from alignlib.book.scaling import fill
 from alignlib.book.sitecheck import SiteFindings, check_site, figure_number
 from alignlib.book.status_page import Moment, status_page
 from alignlib.errors import AlignlibError
@@ -244,7 +245,7 @@ def _document(root: Path, profile: str, name: str, generated: dict[str, str]) ->
     path = root / f"{name}.md"
     if not path.is_file():
         raise SiteFailed(f"_toc.yml lists {name!r}, but there is no {name}.md beside it")
-    return {f"{name}.md": path.read_bytes()}
+    return {f"{name}.md": fill(root, path.read_text(encoding="utf-8")).encode()}
 
 
 def _figure_index(chapters: list[pages.ShownChapter]) -> bytes:
