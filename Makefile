@@ -46,6 +46,7 @@ lint: $(ENV) ## only what needs no execution: lint, format, types, hygiene, spel
 	$(BIN)/python -m mypy --strict alignlib
 	$(if $(NOTEBOOKS),$(BIN)/nbstripout --verify --keep-id $(NOTEBOOKS))
 	$(BIN)/codespell
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
 .PHONY: fix
 fix: $(ENV) ## format code, mend what lint can mend, strip the outputs of the chapters
@@ -87,7 +88,7 @@ lock: $(ENV) ## write requirements.lock anew from pyproject.toml (UPGRADE=1 take
 
 .PHONY: picture
 picture: $(ENV) ## draw the picture of the README anew from the rules
-	$(BIN)/python -c 'from pathlib import Path; from alignlib.book.site import draw_cover; draw_cover(Path("assets/four-rules.svg"))'
+	$(BIN)/python -c 'from pathlib import Path; from alignlib.book.landing import draw_cover; draw_cover(Path("assets/four-rules.svg"))'
 
 .PHONY: clean
 clean: ## remove everything that was built or computed; .venv stays
