@@ -22,7 +22,7 @@ from typing import Any
 
 import yaml
 
-from alignlib.book import pages
+from alignlib.book import inpage, pages
 from alignlib.book.figure import Figure
 from alignlib.book.sitecheck import SiteFindings, check_site, figure_number
 from alignlib.errors import AlignlibError
@@ -157,7 +157,8 @@ def _content(root: Path, profile: str, chapters: list[pages.ShownChapter]) -> Co
         for table in chapter.tables:
             content[f"exports/figures/{table['id']}.csv"] = pages.table_csv(table).encode()
     content["exports/figures/index.json"] = _figure_index(chapters)
-    return content
+    notebooks = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in _executed(root, profile)}
+    return content | inpage.content(root, profile, notebooks)
 
 
 def _document(root: Path, profile: str, name: str, generated: dict[str, str]) -> Content:
