@@ -72,6 +72,7 @@ def _follow(statements: Sequence[ast.stmt], needed: set[str], made: set[str]) ->
             _follow([*statement.body, *statement.orelse], needed, made)
         else:
             read, stored = _scope(statement)
+            read |= {_root(node.target) for node in ast.walk(statement) if isinstance(node, ast.AugAssign)}
             needed |= read - made
             made |= stored
 

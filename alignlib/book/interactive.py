@@ -47,7 +47,7 @@ def _panel(panel: Panel) -> JSON:
         "yLog": panel.y_scale == "log",
         "yLimits": None if panel.y_limits is None else [float(limit) for limit in panel.y_limits],
         "guides": [guide.to_json() for guide in panel.guides],
-        "angles": "(°)" in panel.y_label and panel.y_scale == "linear",
+        "angles": "(°)" in panel.y_label,
         "series": [_series(series, looks[series.name]) for series in panel.series],
     }
 

@@ -37,10 +37,10 @@
   const SUPERSCRIPT = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 
   /** A number for people: three digits, powers of ten as 2·10⁻⁵, a true minus. */
-  function written(value, digits = 3) {
+  function written(value, digits = 3, power = false) {
     if (!Number.isFinite(value)) return "–";
     const size = Math.abs(value);
-    if (size !== 0 && (size < 1e-3 || size >= 1e5)) {
+    if (power || (size !== 0 && (size < 1e-3 || size >= 1e5))) {
       const [mantissa, power] = value.toExponential(digits - 1).split("e");
       const raised = [...String(Number(power))].map((sign) => SUPERSCRIPT[sign]).join("");
       const factor = String(Number(mantissa)).replace("-", "−");
@@ -114,6 +114,20 @@
     return line;
   }
 
+  /** The ends of the upright axis; panels side by side that measure the same share them, as in the picture. */
+  function extents(panels) {
+    const own = panels.map((panel) => {
+      const guides = panel.guides.filter((guide) => guide.axis === "y").map((guide) => guide.value);
+      const runs = [...panel.series, ...(panel.behind ? panel.behind.series : [])].flatMap((series) => series.runs.flat());
+      return panel.yLimits ?? limits([...runs, ...guides].filter((value) => value !== null), panel.yLog, 0.05);
+    });
+    return own.map(([low, high], k) => {
+      const pair = k ^ 1;
+      const alike = panels.length >= 4 && panels[pair] && panels[pair].yLabel === panels[k].yLabel && panels[pair].yLog === panels[k].yLog;
+      return alike ? [Math.min(low, own[pair][0]), Math.max(high, own[pair][1])] : [low, high];
+    });
+  }
+
   function lines(series, x, y, kind) {
     const group = make("g", { class: kind, "data-series": series.name, ...wears(series) });
     if (series.runs.length > 1) {
@@ -125,21 +139,20 @@
   }
 
   /** Draw a panel into its svg and return what is needed to point into it. */
-  function plot(svg, panel, behind, width, hidden) {
+  function plot(svg, panel, behind, width, hidden, extent) {
     const height = Math.round(Math.max(190, Math.min(300, width * 0.6)));
     const shown = panel.series.filter((series) => !hidden.has(series.name));
     const all = [...panel.series, ...(behind ? behind.series : [])];
-    const guides = panel.guides.filter((guide) => guide.axis === "y").map((guide) => guide.value);
     const x = scale(...limits(all.flatMap((series) => series.x), panel.xLog, 0.02), MARGIN.left, width - MARGIN.right, panel.xLog);
-    const values = [...all.flatMap((series) => series.runs.flat()), ...guides].filter((value) => value !== null);
-    const [low, high] = panel.yLimits ?? limits(values, panel.yLog, 0.05);
-    const y = scale(low, high, height - MARGIN.bottom, MARGIN.top, panel.yLog);
+    const y = scale(...extent, height - MARGIN.bottom, MARGIN.top, panel.yLog);
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     svg.setAttribute("height", height);
     svg.replaceChildren();
-    for (const value of ticks(y, 5)) {
+    const marks = ticks(y, 5);
+    const powers = y.log && marks.some((value) => value < 1e-3 || value >= 1e5);
+    for (const value of marks) {
       svg.append(make("line", { class: "explore-grid", x1: MARGIN.left, x2: width - MARGIN.right, y1: y(value), y2: y(value) }));
-      svg.append(make("text", { class: "explore-number", x: MARGIN.left - 7, y: y(value) + 4, "text-anchor": "end" }, written(value)));
+      svg.append(make("text", { class: "explore-number", x: MARGIN.left - 7, y: y(value) + 4, "text-anchor": "end" }, written(value, 3, powers)));
     }
     svg.append(make("line", { class: "explore-axis", x1: MARGIN.left, x2: width - MARGIN.right, y1: height - MARGIN.bottom, y2: height - MARGIN.bottom }));
     for (const value of ticks(x, width < 400 ? 4 : 6)) {
@@ -254,7 +267,8 @@
         }
         return row;
       });
-      return make("table", { class: "explore-table" }, make("thead", {}, head), make("tbody", {}, ...rows));
+      const caption = figure.panels.some((panel) => panel.series.some((series) => series.runs.length > 1)) ? [make("caption", {}, "Median, and smallest to largest run.")] : [];
+      return make("table", { class: "explore-table" }, ...caption, make("thead", {}, head), make("tbody", {}, ...rows));
     }
 
     function light(name) {
@@ -274,8 +288,9 @@
           const i = series.x.indexOf(at);
           const runs = i < 0 ? [] : column(series, i).filter(Number.isFinite);
           const middle = i < 0 ? NaN : median(column(series, i));
-          const range = runs.length > 1 ? ` (${written(Math.min(...runs))} to ${written(Math.max(...runs))})` : "";
-          cells.get(`${panel.number} ${series.name}`).textContent = Number.isFinite(middle) ? written(middle) + range : "–";
+          const ends = [...new Set([Math.min(...runs), Math.max(...runs)].map((end) => written(end)))];
+          const range = runs.length > 1 && ends.length > 1 ? [make("small", {}, ends.join(" to "))] : [];
+          cells.get(`${panel.number} ${series.name}`).replaceChildren(written(middle), ...(Number.isFinite(middle) ? range : []));
           if (!hidden.has(series.name) && Number.isFinite(middle) && spoken.length < 8) spoken.push(`${series.name} ${written(middle)}`);
         }
       }
@@ -286,7 +301,9 @@
       const room = plots.clientWidth || host.clientWidth || NARROW;
       const wide = room >= NARROW && panels.length > 1;
       plots.classList.toggle("explore-wide", wide);
-      for (const panel of panels) panel.drawn = plot(panel.svg, panel, panel.behind, Math.floor(wide ? (room - 20) / 2 : room), hidden);
+      const ends = extents(panels);
+      const across = Math.floor(wide ? (room - 20) / 2 : room);
+      for (const panel of panels) panel.drawn = plot(panel.svg, panel, panel.behind, across, hidden, ends[panel.number]);
       groups.forEach(show);
     }
 
