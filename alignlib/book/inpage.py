@@ -101,7 +101,8 @@ def native(root: Path, taken: JSON) -> JSON:
         reference = expected_folder(root, PROFILE, taken["chapter"]) / f"{name}.json"
         if not reference.is_file():
             continue  # a figure that is new: the build that stores its reference comes later
-        wrong = [str(found) for found in compare(read_reference(root, reference)[0], figure) if not found.ok]
+        old, new = ({"id": name, "panels": f["panels"]} for f in (read_reference(root, reference)[0], figure))
+        wrong = [str(found) for found in compare(old, new) if not found.ok]
         if wrong:
             raise AlignlibError(
                 f"chapter {taken['chapter']}: the cells that figure {name!r} was found to need do not give the "
