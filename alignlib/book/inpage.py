@@ -87,7 +87,7 @@ def shown(notebook: JSON, tag: str) -> list[Figure]:
 
 
 def native(root: Path, taken: JSON) -> JSON:
-    """Return the figures of an excerpt computed on this machine, by their identifiers, and the seconds it took.
+    """Return the figures of an excerpt computed on this machine, by their identifiers, and the seconds of a core.
 
     They are the numbers that a reader's are compared with. They must be those of the reference; that they are shows
     that the excerpt holds all that its figures need. Kept in ``_build`` until the excerpt or the package changes.
@@ -188,7 +188,7 @@ def _panel(chapter: str, profile: str, made: JSON, size: int | None, figures: Se
     live_text = (
         f"<p>{above} can be computed again in this page, by the cells of this chapter and the package of this book. "
         f"The first run fetches {(size or 0) / MEGABYTE:.0f} MB from this site: Python, NumPy and alignlib. "
-        f"Where this book was built the computation took {made['seconds']:.0f} s; "
+        f"Where this book was built the computation took one core {made['seconds']:.0f} s; "
         f"a browser takes several times as long.</p>"
     )
     return (

@@ -86,8 +86,6 @@ def tidy_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, 
             body = getattr(asset, "attributes", {}).get("body", "")
             name = str(getattr(asset, "filename", asset) or body)
             if "thebe" not in (name + body).lower():
-                if name.endswith("_static/figures.js") or name == "figures.js":
-                    asset.attributes.setdefault("defer", "defer")  # no page waits for it before it is painted
                 kept.setdefault(name, asset)
         context[kind] = list(kept.values())
 

@@ -1,5 +1,8 @@
 """What a figure hands to the page: its own numbers and looks, short, and only where a hand can go along an axis."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -50,3 +53,20 @@ def test_a_panel_without_an_axis_of_numbers_is_refused():
     dots = book.panel("dots", book.series("BP", ["BP"], [1.0]))
     with pytest.raises(InvalidValue, match="kind 'dots' cannot be interactive; only lines can"):
         interactive.payload(figure(lines(), dots))
+
+
+CHAPTERS = sorted((Path(__file__).resolve().parents[2] / "chapters").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem[:2])
+def test_one_figure_of_each_chapter_answers_to_the_hand(path):
+    expected = path.parents[1] / "expected" / "digits" / path.stem
+    if not expected.is_dir():
+        pytest.skip("no reference yet")
+    items = [json.loads(file.read_text(encoding="utf-8")) for file in expected.glob("[!_]*.json")]
+    able = {item["id"] for item in items if {panel["kind"] for panel in item.get("panels", [])} == {"lines"}}
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    tagged = [cell for cell in cells if interactive.TAG in cell["metadata"].get("tags", [])]
+    chosen = {cell["metadata"]["mystnb"]["figure"]["name"].removeprefix("fig-") for cell in tagged}
+    assert chosen <= able
+    assert len(chosen) == 1 or not able, f"give one of {sorted(able)} the tag `{interactive.TAG}`"
