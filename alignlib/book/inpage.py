@@ -187,8 +187,8 @@ def _panel(chapter: str, profile: str, made: JSON, size: int | None, figures: Se
     )
     live_text = (
         f"<p>{above} can be computed again in this page, by the cells of this chapter and the package of this book. "
-        f"The first run fetches {(size or 0) / MEGABYTE:.0f} MB from this site: Python, NumPy and alignlib. "
-        f"Where this book was built the computation took one core {made['seconds']:.0f} s; "
+        f"The first run fetches {(size or 0) / MEGABYTE:.0f} MB from this site: Python, NumPy and alignlib. "
+        f"Where this book was built the computation took one core {made['seconds']:.0f} s; "
         f"a browser takes several times as long.</p>"
     )
     return (

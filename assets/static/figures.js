@@ -299,7 +299,7 @@
 
     function draw() {
       const room = plots.clientWidth || host.clientWidth || NARROW;
-      const wide = room >= NARROW && panels.length > 1;
+      const wide = room >= NARROW && panels.length >= 4; // as in the picture, or its caption would point elsewhere
       plots.classList.toggle("explore-wide", wide);
       const ends = extents(panels);
       const across = Math.floor(wide ? (room - 20) / 2 : room);

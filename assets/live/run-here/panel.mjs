@@ -152,7 +152,7 @@ function summary({ differences }, changed) {
   const apart = differences.map((one) => one.distance).filter((distance) => distance !== null);
   const largest = apart.length ? Math.max(...apart) : NaN;
   const text = changed
-    ? `Your run in colour, the book's in grey. Largest difference between medians: ${written(largest)}.`
+    ? "Your run in colour, the book's in grey. The last table says where each line is furthest from the book's."
     : `With the book's values: the largest difference to the book's numbers is ${written(largest)}.`;
   return make("p", { class: "run-here-summary run-here-good", "data-largest": largest }, text);
 }
