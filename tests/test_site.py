@@ -68,7 +68,7 @@ def figure_cell(chapter: str, name: str, caption: str, end: int = 250) -> dict[s
         figure.MIME: made.to_json(),
         "text/plain": made.alt,
     }
-    metadata = {"mystnb": {"figure": {"name": f"fig-{name}", "caption": caption}}}
+    metadata = {"mystnb": {"figure": {"name": f"fig-{name}", "caption": caption}}, "tags": ["interactive"]}
     return cell("code", f"chapter.figure({name!r})", [shown(data)], **metadata)
 
 
@@ -202,6 +202,20 @@ def test_a_figure_has_its_text_and_its_files(tiny: tuple[Path, site.SiteReport])
     assert json.loads((files / "second-error.json").read_text())["id"] == "second-error"
     assert json.loads((files / "index.json").read_text())["second-error"]["chapter"] == "04-second"
     assert (files / "table-02-first.csv").read_text().splitlines() == ["rule,error", "BP,1.5", "DFA,2.0"]
+
+
+def test_the_numbers_of_a_tagged_figure_stand_below_it_and_no_page_waits_for_the_script(
+    tiny: tuple[Path, site.SiteReport],
+) -> None:
+    soup = page(tiny[0], "chapters/02-first.html")
+    data = soup.select_one('figure#fig-first-error + script.figure-data[data-figure="first-error"]')
+    assert data is not None
+    assert json.loads(data.get_text())["panels"][0]["series"][0]["name"] == "DFA"
+    script = soup.select_one('script[src*="_static/figures.js"]')
+    assert script is not None
+    assert script.has_attr("defer")
+    assert soup.select_one('link[href*="_static/figures.css"]')
+    assert not soup.select(".run-here")
 
 
 def test_the_gallery_and_the_claims_list_everything(tiny: tuple[Path, site.SiteReport]) -> None:
