@@ -242,7 +242,7 @@
     const table = legend();
     const plots = make("div", { class: "explore-plots" }, ...panels.map((panel) => panel.box));
     const sliders = groups.map(({ label, range, output }) => make("label", { class: "explore-slider" }, make("span", {}, `${label || "place"} `, output), range));
-    const root = make("div", { class: "explore", "data-figure": figure.id }, plots, ...sliders, make("div", { class: "explore-scroll", tabindex: 0, role: "region", "aria-label": "the values at the slider" }, table));
+    const root = make("div", { class: "explore", "data-figure": figure.id }, plots, ...sliders, make("div", { class: "explore-scroll", tabindex: 0, role: "region", "aria-label": `values of ${figure.id} at the slider` }, table));
 
     function legend() {
       const head = make("tr", {}, make("th", { scope: "col" }, "series"), ...panels.map((panel) => make("th", { scope: "col" }, panel.title && panels.length > 1 ? `${panel.title}: ${panel.yLabel}` : panel.yLabel)));
@@ -284,6 +284,7 @@
       for (const panel of group.members) {
         if (panel.drawn) point(panel.drawn, at);
         if (panel.dials) turn(panel.dials, panel, at, hidden);
+        const values = [];
         for (const series of panel.series) {
           const i = series.x.indexOf(at);
           const runs = i < 0 ? [] : column(series, i).filter(Number.isFinite);
@@ -291,10 +292,11 @@
           const ends = [...new Set([Math.min(...runs), Math.max(...runs)].map((end) => written(end)))];
           const range = runs.length > 1 && ends.length > 1 ? [make("small", {}, ends.join(" to "))] : [];
           cells.get(`${panel.number} ${series.name}`).replaceChildren(written(middle), ...(Number.isFinite(middle) ? range : []));
-          if (!hidden.has(series.name) && Number.isFinite(middle) && spoken.length < 8) spoken.push(`${series.name} ${written(middle)}`);
+          if (!hidden.has(series.name) && Number.isFinite(middle)) values.push(`${series.name} ${written(middle)}`);
         }
+        spoken.push(`${group.members.length > 1 ? `${panel.title || panel.yLabel}: ` : ""}${values.slice(0, 6).join(", ")}`);
       }
-      group.range.setAttribute("aria-valuetext", `${group.label} ${written(at)}: ${spoken.join(", ")}`);
+      group.range.setAttribute("aria-valuetext", `${group.label} ${written(at)}. ${spoken.join("; ")}`);
     }
 
     function draw() {

@@ -157,9 +157,9 @@ function summary({ differences }, changed) {
   return make("p", { class: "run-here-summary run-here-good", "data-largest": largest }, text);
 }
 
-function numbers({ differences }) {
+function numbers({ id, differences }) {
   const names = ["series", "book", "yours", "difference", "at"];
   const head = make("tr", {}, ...["series", "book", "yours", "difference", "furthest apart at"].map((name) => make("th", { scope: "col" }, name)));
   const rows = differences.map((one) => make("tr", { "data-series": one.series, "data-distance": one.distance }, ...names.map((name) => make("td", {}, one[name]))));
-  return make("div", { class: "run-here-numbers", tabindex: 0, role: "region", "aria-label": "your numbers and the book's" }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)));
+  return make("div", { class: "run-here-numbers", tabindex: 0, role: "region", "aria-label": `your numbers and the book's, ${id}` }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)));
 }
