@@ -141,6 +141,10 @@ def _share_scales(drawn: Sequence[Drawn], columns: int) -> None:
                 d.axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
 
 
+def _looks(panel: Panel) -> dict[str, style.Look]:
+    return style.looks(panel.series)
+
+
 # --- Lines ------------------------------------------------------------------------------------------------------
 
 
@@ -151,7 +155,7 @@ def _draw_lines(axes: Axes, panel: Panel, reference: Panel | None) -> Drawn:
     for series in reference.series if reference else ():
         _reference_line(axes, series)
     for number, series in enumerate(panel.series):
-        look = style.looks(panel.series)[series.name]
+        look = _looks(panel)[series.name]
         x, median = _numbers(series.x), _median(series.runs)
         if len(series.runs) > 1:
             axes.plot(x, series.runs.T, color=look.colour.light, linewidth=0.9, alpha=0.4, zorder=2)
@@ -250,7 +254,7 @@ def _draw_dots(axes: Axes, panel: Panel, reference: Panel | None) -> Drawn:
         places, runs = _on_rows(panel, series)
         _dots(axes, places - 0.6 * reach, runs, style.Look(style.REFERENCE), 0.6 * reach, behind=True)
     for series in panel.series:
-        look = style.looks(panel.series)[series.name]
+        look = _looks(panel)[series.name]
         _dots(axes, *_on_rows(panel, series), look, reach)
         drawn.handles[series.name] = Line2D(
             [], [], color=look.colour.light, marker=look.marker, linestyle="none", label=series.name
@@ -293,7 +297,7 @@ def _draw_bars(axes: Axes, panel: Panel, reference: Panel | None) -> Drawn:
     thick = 0.7 / lanes
     axes.set_xscale(panel.y_scale)
     for series in panel.series:
-        look, (places, runs) = style.looks(panel.series)[series.name], _on_rows(panel, series)
+        look, (places, runs) = _looks(panel)[series.name], _on_rows(panel, series)
         values = _mean(runs)
         axes.barh(places, values, height=0.9 * thick, color=look.colour.light, zorder=2)
         drawn.handles[series.name] = Line2D([], [], color=look.colour.light, linewidth=8, label=series.name)

@@ -16,13 +16,14 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from alignlib.book import interactive, live, pyodide
 from alignlib.book.compare import compare
 from alignlib.book.excerpt import TAG as RUN_TAG
 from alignlib.book.excerpt import excerpt
 from alignlib.book.figure import MIME, Figure
 from alignlib.book.files import digest, read_json, write_json
-from alignlib.book.freshness import package_files
 from alignlib.book.parameters import Parameter
 from alignlib.book.reference import expected_folder, read_reference
 from alignlib.errors import AlignlibError
@@ -90,13 +91,13 @@ def native(root: Path, taken: JSON) -> JSON:
     """Return the figures of an excerpt computed on this machine, by their identifiers, and the seconds of a core.
 
     They are the numbers that a reader's are compared with. They must be those of the reference; that they are shows
-    that the excerpt holds all that its figures need. Kept in ``_build`` until the excerpt or the package changes.
+    that the excerpt holds all that its figures need. Kept in ``_build`` until the excerpt or a module it used changes.
     """
     path = root / "_build" / "run-here" / f"{taken['chapter']}.json"
-    seal = digest(json.dumps([taken, package_files()], sort_keys=True))
-    if path.is_file() and (kept := read_json(path)).get("seal") == seal:
+    if path.is_file() and (kept := read_json(path)).get("seal") == _seal(taken, kept.get("modules", [])):
         return dict(kept)
-    made = {**_computed(taken), "seal": seal}
+    made = _computed(taken)
+    made["seal"] = _seal(taken, made["modules"])
     for name, figure in made["figures"].items():
         reference = expected_folder(root, PROFILE, taken["chapter"]) / f"{name}.json"
         if not reference.is_file():
@@ -110,6 +111,16 @@ def native(root: Path, taken: JSON) -> JSON:
             )
     write_json(path, made)
     return made
+
+
+def _seal(taken: JSON, modules: Sequence[str]) -> str:
+    """Digest of the excerpt and of the source of the modules that it used."""
+    sources = {}
+    for name in modules:
+        place = PACKAGE.parent.joinpath(*name.split("."))
+        path = next((p for p in (place.with_suffix(".py"), place / "__init__.py") if p.is_file()), None)
+        sources[name] = digest(path.read_bytes()) if path else ""
+    return digest(json.dumps([taken, sources, np.__version__], sort_keys=True))
 
 
 def _computed(taken: JSON) -> JSON:
@@ -128,7 +139,7 @@ def _computed(taken: JSON) -> JSON:
         tail = "\n".join(done.stderr.strip().splitlines()[-12:])
         raise AlignlibError(f"chapter {taken['chapter']}: its cells tagged `{RUN_TAG}` fail by themselves:\n{tail}")
     made: JSON = json.loads(done.stdout.splitlines()[-1])
-    return made
+    return made | {"modules": [*made["modules"], live.__name__]}
 
 
 def _program(taken: JSON, made: JSON, version: str) -> JSON:

@@ -145,11 +145,13 @@ def _row(difference: Difference) -> JSON:
 
 
 def _natively() -> None:
-    """Run the excerpt on standard input; print its figures and the seconds of a core as JSON."""
+    """Run the excerpt on standard input; print its figures, the seconds of a core and the modules used as JSON."""
     taken = json.load(sys.stdin)
     started = time.process_time()
     figures = {figure.id: figure.to_json() for figure in run(taken)}
-    print(json.dumps({"figures": figures, "seconds": time.process_time() - started}))
+    seconds = time.process_time() - started
+    modules = [name for name in sorted(sys.modules) if name.partition(".")[0] == "alignlib"]
+    print(json.dumps({"figures": figures, "seconds": seconds, "modules": modules}))
 
 
 if __name__ == "__main__":

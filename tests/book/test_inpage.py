@@ -125,3 +125,14 @@ def test_cells_that_fail_by_themselves_are_named(tmp_path, notebook, runtime):
     notebook["cells"][2]["source"] += "\nmissing"
     with pytest.raises(AlignlibError, match=r"(?s)`run-here` fail by themselves:.*NameError: name 'missing'"):
         inpage.content(tmp_path, "digits", {"04-small": notebook})
+
+
+def test_what_was_computed_is_kept_until_the_cells_change(tmp_path, notebook, monkeypatch):
+    made = inpage.native(tmp_path, inpage.excerpt(notebook, "04-small"))
+    assert {"alignlib.rules.direct", "alignlib.book.live"} <= set(made["modules"])
+    assert "alignlib.book.site" not in made["modules"]
+    monkeypatch.setattr(inpage, "_computed", lambda taken: pytest.fail("it was computed again"))
+    assert inpage.native(tmp_path, inpage.excerpt(notebook, "04-small")) == made
+    notebook["cells"][2]["source"] += "\n# a comment"
+    with pytest.raises(pytest.fail.Exception):
+        inpage.native(tmp_path, inpage.excerpt(notebook, "04-small"))
