@@ -59,6 +59,8 @@ def content(root: Path, profile: str, notebooks: Mapping[str, JSON]) -> Content:
         package = packed()
         runtime = pyodide.obtain(root / "_build" / "pyodide")
         files |= {f"exports/pyodide/{name}": path.read_bytes() for name, path in runtime.items()}
+        if runtime:
+            files["exports/pyodide/NOTICE.txt"] = pyodide.NOTICE.encode()
         files["exports/run-here/alignlib.zip"] = package
         size = len(package) + sum(path.stat().st_size for path in runtime.values())
         for name, taken in excerpts.items():

@@ -31,6 +31,10 @@ RUNTIME = {
     LOCK: "c963d22858f6bcb8f41586a2142f03905ab370c88ea22a86a2736e95fac2a8f3",
 }
 PACKAGES = ("numpy",)
+#: Stands beside the files that a site serves.
+NOTICE = f"""Pyodide {VERSION}, unchanged: Python and NumPy for the browser.
+Pyodide: MPL-2.0, source at https://github.com/pyodide/pyodide. Python: PSF-2.0. NumPy: BSD-3-Clause.
+"""
 
 
 def obtain(
