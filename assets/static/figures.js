@@ -28,7 +28,8 @@
     const drawn = ["svg", "g", "path", "line", "circle", "text"].includes(tag);
     const element = drawn ? document.createElementNS(NS, tag) : document.createElement(tag);
     for (const [name, value] of Object.entries(attributes)) {
-      if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
+      if (value !== null && value !== undefined && value !== false)
+        element.setAttribute(name, value === true ? "" : value);
     }
     element.append(...children);
     return element;
@@ -118,12 +119,25 @@
   function extents(panels) {
     const own = panels.map((panel) => {
       const guides = panel.guides.filter((guide) => guide.axis === "y").map((guide) => guide.value);
-      const runs = [...panel.series, ...(panel.behind ? panel.behind.series : [])].flatMap((series) => series.runs.flat());
-      return panel.yLimits ?? limits([...runs, ...guides].filter((value) => value !== null), panel.yLog, 0.05);
+      const runs = [...panel.series, ...(panel.behind ? panel.behind.series : [])].flatMap((series) =>
+        series.runs.flat(),
+      );
+      return (
+        panel.yLimits ??
+        limits(
+          [...runs, ...guides].filter((value) => value !== null),
+          panel.yLog,
+          0.05,
+        )
+      );
     });
     return own.map(([low, high], k) => {
       const pair = k ^ 1;
-      const alike = panels.length >= 4 && panels[pair] && panels[pair].yLabel === panels[k].yLabel && panels[pair].yLog === panels[k].yLog;
+      const alike =
+        panels.length >= 4 &&
+        panels[pair] &&
+        panels[pair].yLabel === panels[k].yLabel &&
+        panels[pair].yLog === panels[k].yLog;
       return alike ? [Math.min(low, own[pair][0]), Math.max(high, own[pair][1])] : [low, high];
     });
   }
@@ -131,10 +145,27 @@
   function lines(series, x, y, kind) {
     const group = make("g", { class: kind, "data-series": series.name, ...wears(series) });
     if (series.runs.length > 1) {
-      for (const run of series.runs) group.append(make("path", { class: "explore-run", d: path(series.x, run.map((v) => v ?? NaN), x, y) }));
+      for (const run of series.runs)
+        group.append(
+          make("path", {
+            class: "explore-run",
+            d: path(
+              series.x,
+              run.map((v) => v ?? NaN),
+              x,
+              y,
+            ),
+          }),
+        );
     }
     const dash = series.dash.length ? series.dash.map((length) => length * 2.2).join(" ") : null;
-    group.append(make("path", { class: "explore-median", d: path(series.x, medians(series), x, y), "stroke-dasharray": kind === "explore-book" ? null : dash }));
+    group.append(
+      make("path", {
+        class: "explore-median",
+        d: path(series.x, medians(series), x, y),
+        "stroke-dasharray": kind === "explore-book" ? null : dash,
+      }),
+    );
     return group;
   }
 
@@ -143,7 +174,16 @@
     const height = Math.round(Math.max(190, Math.min(300, width * 0.6)));
     const shown = panel.series.filter((series) => !hidden.has(series.name));
     const all = [...panel.series, ...(behind ? behind.series : [])];
-    const x = scale(...limits(all.flatMap((series) => series.x), panel.xLog, 0.02), MARGIN.left, width - MARGIN.right, panel.xLog);
+    const x = scale(
+      ...limits(
+        all.flatMap((series) => series.x),
+        panel.xLog,
+        0.02,
+      ),
+      MARGIN.left,
+      width - MARGIN.right,
+      panel.xLog,
+    );
     const y = scale(...extent, height - MARGIN.bottom, MARGIN.top, panel.yLog);
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     svg.setAttribute("height", height);
@@ -151,14 +191,42 @@
     const marks = ticks(y, 5);
     const powers = y.log && marks.some((value) => value < 1e-3 || value >= 1e5);
     for (const value of marks) {
-      svg.append(make("line", { class: "explore-grid", x1: MARGIN.left, x2: width - MARGIN.right, y1: y(value), y2: y(value) }));
-      svg.append(make("text", { class: "explore-number", x: MARGIN.left - 7, y: y(value) + 4, "text-anchor": "end" }, written(value, 3, powers)));
+      svg.append(
+        make("line", { class: "explore-grid", x1: MARGIN.left, x2: width - MARGIN.right, y1: y(value), y2: y(value) }),
+      );
+      svg.append(
+        make(
+          "text",
+          { class: "explore-number", x: MARGIN.left - 7, y: y(value) + 4, "text-anchor": "end" },
+          written(value, 3, powers),
+        ),
+      );
     }
-    svg.append(make("line", { class: "explore-axis", x1: MARGIN.left, x2: width - MARGIN.right, y1: height - MARGIN.bottom, y2: height - MARGIN.bottom }));
+    svg.append(
+      make("line", {
+        class: "explore-axis",
+        x1: MARGIN.left,
+        x2: width - MARGIN.right,
+        y1: height - MARGIN.bottom,
+        y2: height - MARGIN.bottom,
+      }),
+    );
     for (const value of ticks(x, width < 400 ? 4 : 6)) {
-      svg.append(make("text", { class: "explore-number", x: x(value), y: height - MARGIN.bottom + 17, "text-anchor": "middle" }, written(value)));
+      svg.append(
+        make(
+          "text",
+          { class: "explore-number", x: x(value), y: height - MARGIN.bottom + 17, "text-anchor": "middle" },
+          written(value),
+        ),
+      );
     }
-    svg.append(make("text", { class: "explore-label", x: (MARGIN.left + width - MARGIN.right) / 2, y: height - 5, "text-anchor": "middle" }, panel.xLabel));
+    svg.append(
+      make(
+        "text",
+        { class: "explore-label", x: (MARGIN.left + width - MARGIN.right) / 2, y: height - 5, "text-anchor": "middle" },
+        panel.xLabel,
+      ),
+    );
     for (const guide of panel.guides) {
       const upright = guide.axis === "x";
       const at = upright ? x(guide.value) : y(guide.value);
@@ -166,10 +234,23 @@
         ? { x1: at, x2: at, y1: MARGIN.top, y2: height - MARGIN.bottom }
         : { x1: MARGIN.left, x2: width - MARGIN.right, y1: at, y2: at };
       svg.append(make("line", { class: "explore-guide", ...ends }));
-      if (guide.label) svg.append(make("text", { class: "explore-number", x: upright ? at + 4 : width - MARGIN.right, y: upright ? MARGIN.top + 10 : at - 4, "text-anchor": upright ? "start" : "end" }, guide.label));
+      if (guide.label)
+        svg.append(
+          make(
+            "text",
+            {
+              class: "explore-number",
+              x: upright ? at + 4 : width - MARGIN.right,
+              y: upright ? MARGIN.top + 10 : at - 4,
+              "text-anchor": upright ? "start" : "end",
+            },
+            guide.label,
+          ),
+        );
     }
     const clipped = make("g", { class: "explore-lines" });
-    for (const series of behind ? behind.series : []) if (!hidden.has(series.name)) clipped.append(lines(series, x, y, "explore-book"));
+    for (const series of behind ? behind.series : [])
+      if (!hidden.has(series.name)) clipped.append(lines(series, x, y, "explore-book"));
     for (const series of shown) clipped.append(lines(series, x, y, "explore-series"));
     clipped.style.clipPath = panel.yLimits ? `inset(0)` : "";
     const cursor = make("g", { class: "explore-pointer" });
@@ -178,11 +259,14 @@
   }
 
   function point({ x, y, height, cursor, shown }, at) {
-    cursor.replaceChildren(make("line", { class: "explore-cursor", x1: x(at), x2: x(at), y1: MARGIN.top, y2: height - MARGIN.bottom }));
+    cursor.replaceChildren(
+      make("line", { class: "explore-cursor", x1: x(at), x2: x(at), y1: MARGIN.top, y2: height - MARGIN.bottom }),
+    );
     for (const series of shown) {
       const i = series.x.indexOf(at);
       const value = i < 0 ? NaN : median(column(series, i));
-      if (Number.isFinite(value) && (!y.log || value > 0)) cursor.append(make("circle", { cx: x(at), cy: y(value), r: 4.5, ...wears(series) }));
+      if (Number.isFinite(value) && (!y.log || value > 0))
+        cursor.append(make("circle", { cx: x(at), cy: y(value), r: 4.5, ...wears(series) }));
     }
   }
 
@@ -200,18 +284,33 @@
     for (const run of runs.length > 1 ? runs : []) svg.append(arrow("explore-run", run, 50));
     if (Number.isFinite(degrees)) svg.append(arrow("explore-turning", degrees, 50));
     const words = `${series.name}: ${Number.isFinite(degrees) ? `${degrees.toFixed(0)}°` : "–"}`;
-    return make("figure", { class: "explore-dial", "data-series": series.name, "data-degrees": degrees, ...wears(series) }, svg, make("figcaption", {}, words));
+    return make(
+      "figure",
+      { class: "explore-dial", "data-series": series.name, "data-degrees": degrees, ...wears(series) },
+      svg,
+      make("figcaption", {}, words),
+    );
   }
 
   /** Turn the arrows that are there, so that they glide; make them anew where the runs differ. */
   function turn(box, panel, at, hidden) {
-    const fresh = panel.series.filter((series) => !hidden.has(series.name)).map((series) => dial(series, series.x.indexOf(at)));
-    const same = box.children.length === fresh.length && fresh.every((one, k) => one.querySelectorAll("path").length === box.children[k].querySelectorAll("path").length && one.dataset.series === box.children[k].dataset.series);
+    const fresh = panel.series
+      .filter((series) => !hidden.has(series.name))
+      .map((series) => dial(series, series.x.indexOf(at)));
+    const same =
+      box.children.length === fresh.length &&
+      fresh.every(
+        (one, k) =>
+          one.querySelectorAll("path").length === box.children[k].querySelectorAll("path").length &&
+          one.dataset.series === box.children[k].dataset.series,
+      );
     if (!same) return box.replaceChildren(...fresh);
     fresh.forEach((one, k) => {
       const old = box.children[k];
       const paths = old.querySelectorAll("path");
-      one.querySelectorAll("path").forEach((path, j) => paths[j].setAttribute("style", path.getAttribute("style") ?? ""));
+      one
+        .querySelectorAll("path")
+        .forEach((path, j) => paths[j].setAttribute("style", path.getAttribute("style") ?? ""));
       old.querySelector("figcaption").textContent = one.querySelector("figcaption").textContent;
       old.dataset.degrees = one.dataset.degrees;
     });
@@ -221,7 +320,11 @@
   function explore(host, figure, { book = null } = {}) {
     const hidden = new Set();
     const panels = figure.panels.map((panel, number) => {
-      const svg = make("svg", { class: "explore-plot", role: "img", "aria-label": number ? panel.title || panel.yLabel : figure.alt });
+      const svg = make("svg", {
+        class: "explore-plot",
+        role: "img",
+        "aria-label": number ? panel.title || panel.yLabel : figure.alt,
+      });
       const dials = panel.angles ? make("div", { class: "explore-dials" }) : null;
       const box = make("div", { class: "explore-panel" });
       if (panel.title) box.append(make("p", { class: "explore-title" }, panel.title));
@@ -230,7 +333,9 @@
     });
     const groups = [...new Set(panels.map((panel) => panel.xLabel))].map((label) => {
       const members = panels.filter((panel) => panel.xLabel === label);
-      const xs = [...new Set(members.flatMap((panel) => panel.series.flatMap((series) => series.x)))].filter(Number.isFinite).sort((a, b) => a - b);
+      const xs = [...new Set(members.flatMap((panel) => panel.series.flatMap((series) => series.x)))]
+        .filter(Number.isFinite)
+        .sort((a, b) => a - b);
       const output = make("output", {});
       const range = make("input", { type: "range", min: 0, max: xs.length - 1, step: 1, value: xs.length - 1 });
       const group = { label, members, xs, range, output };
@@ -241,17 +346,52 @@
     const cells = new Map();
     const table = legend();
     const plots = make("div", { class: "explore-plots" }, ...panels.map((panel) => panel.box));
-    const sliders = groups.map(({ label, range, output }) => make("label", { class: "explore-slider" }, make("span", {}, `${label || "place"} `, output), range));
-    const root = make("div", { class: "explore", "data-figure": figure.id }, plots, ...sliders, make("div", { class: "explore-scroll", tabindex: 0, role: "region", "aria-label": `values of ${figure.id} at the slider` }, table));
+    const sliders = groups.map(({ label, range, output }) =>
+      make("label", { class: "explore-slider" }, make("span", {}, `${label || "place"} `, output), range),
+    );
+    const root = make(
+      "div",
+      { class: "explore", "data-figure": figure.id },
+      plots,
+      ...sliders,
+      make(
+        "div",
+        { class: "explore-scroll", tabindex: 0, role: "region", "aria-label": `values of ${figure.id} at the slider` },
+        table,
+      ),
+    );
 
     function legend() {
-      const head = make("tr", {}, make("th", { scope: "col" }, "series"), ...panels.map((panel) => make("th", { scope: "col" }, panel.title && panels.length > 1 ? `${panel.title}: ${panel.yLabel}` : panel.yLabel)));
+      const head = make(
+        "tr",
+        {},
+        make("th", { scope: "col" }, "series"),
+        ...panels.map((panel) =>
+          make(
+            "th",
+            { scope: "col" },
+            panel.title && panels.length > 1 ? `${panel.title}: ${panel.yLabel}` : panel.yLabel,
+          ),
+        ),
+      );
       const rows = names.map((name) => {
         const series = panels.flatMap((panel) => panel.series).find((one) => one.name === name);
         const tick = make("input", { type: "checkbox", checked: true });
         tick.checked = true;
-        const sample = make("svg", { class: "explore-sample", viewBox: "0 0 30 10", "aria-hidden": "true" }, make("path", { class: "explore-median", d: "M1 5H29", "stroke-dasharray": series.dash.map((length) => length * 2.2).join(" ") || null }));
-        const row = make("tr", { "data-series": name, ...wears(series) }, make("th", { scope: "row" }, make("label", {}, tick, sample, name)));
+        const sample = make(
+          "svg",
+          { class: "explore-sample", viewBox: "0 0 30 10", "aria-hidden": "true" },
+          make("path", {
+            class: "explore-median",
+            d: "M1 5H29",
+            "stroke-dasharray": series.dash.map((length) => length * 2.2).join(" ") || null,
+          }),
+        );
+        const row = make(
+          "tr",
+          { "data-series": name, ...wears(series) },
+          make("th", { scope: "row" }, make("label", {}, tick, sample, name)),
+        );
         panels.forEach((panel) => {
           const cell = make("td", { "data-panel": panel.number });
           cells.set(`${panel.number} ${name}`, cell);
@@ -262,17 +402,25 @@
           else hidden.add(name);
           draw();
         });
-        for (const [event, lit] of [["pointerenter", true], ["pointerleave", false], ["focusin", true], ["focusout", false]]) {
+        for (const [event, lit] of [
+          ["pointerenter", true],
+          ["pointerleave", false],
+          ["focusin", true],
+          ["focusout", false],
+        ]) {
           row.addEventListener(event, () => light(lit ? name : null));
         }
         return row;
       });
-      const caption = figure.panels.some((panel) => panel.series.some((series) => series.runs.length > 1)) ? [make("caption", {}, "Median, and smallest to largest run.")] : [];
+      const caption = figure.panels.some((panel) => panel.series.some((series) => series.runs.length > 1))
+        ? [make("caption", {}, "Median, and smallest to largest run.")]
+        : [];
       return make("table", { class: "explore-table" }, ...caption, make("thead", {}, head), make("tbody", {}, ...rows));
     }
 
     function light(name) {
-      for (const group of root.querySelectorAll("g[data-series]")) group.classList.toggle("explore-dim", name !== null && group.dataset.series !== name);
+      for (const group of root.querySelectorAll("g[data-series]"))
+        group.classList.toggle("explore-dim", name !== null && group.dataset.series !== name);
     }
 
     function show(group) {
@@ -291,10 +439,14 @@
           const middle = i < 0 ? NaN : median(column(series, i));
           const ends = [...new Set([Math.min(...runs), Math.max(...runs)].map((end) => written(end)))];
           const range = runs.length > 1 && ends.length > 1 ? [make("small", {}, ends.join(" to "))] : [];
-          cells.get(`${panel.number} ${series.name}`).replaceChildren(written(middle), ...(Number.isFinite(middle) ? range : []));
+          cells
+            .get(`${panel.number} ${series.name}`)
+            .replaceChildren(written(middle), ...(Number.isFinite(middle) ? range : []));
           if (!hidden.has(series.name) && Number.isFinite(middle)) values.push(`${series.name} ${written(middle)}`);
         }
-        spoken.push(`${group.members.length > 1 ? `${panel.title || panel.yLabel}: ` : ""}${values.slice(0, 6).join(", ")}`);
+        spoken.push(
+          `${group.members.length > 1 ? `${panel.title || panel.yLabel}: ` : ""}${values.slice(0, 6).join(", ")}`,
+        );
       }
       group.range.setAttribute("aria-valuetext", `${group.label} ${written(at)}. ${spoken.join("; ")}`);
     }
@@ -305,7 +457,8 @@
       plots.classList.toggle("explore-wide", wide);
       const ends = extents(panels);
       const across = Math.floor(wide ? (room - 20) / 2 : room);
-      for (const panel of panels) panel.drawn = plot(panel.svg, panel, panel.behind, across, hidden, ends[panel.number]);
+      for (const panel of panels)
+        panel.drawn = plot(panel.svg, panel, panel.behind, across, hidden, ends[panel.number]);
       groups.forEach(show);
     }
 
@@ -345,7 +498,11 @@
     figure.classList.add("explored");
     try {
       const root = explore(host, JSON.parse(script.textContent));
-      const button = make("button", { type: "button", class: "explore-switch", "aria-pressed": "false" }, "Printed picture");
+      const button = make(
+        "button",
+        { type: "button", class: "explore-switch", "aria-pressed": "false" },
+        "Printed picture",
+      );
       button.addEventListener("click", () => {
         const printed = figure.classList.toggle("explored") === false;
         button.setAttribute("aria-pressed", String(printed));
@@ -382,7 +539,13 @@
     const app = panel.querySelector(".run-here-app");
     if (panel.dataset.runtime !== "yes") return;
     if (!location.protocol.startsWith("http")) {
-      app.append(make("p", { class: "run-here-note" }, "This page was opened from a file, where a browser starts no computation. Served by “make serve” it runs here, too."));
+      app.append(
+        make(
+          "p",
+          { class: "run-here-note" },
+          "This page was opened from a file, where a browser starts no computation. Served by “make serve” it runs here, too.",
+        ),
+      );
       return;
     }
     const button = make("button", { type: "button", class: "run-here-open" }, "Choose parameters");
@@ -395,7 +558,13 @@
         button.remove();
       } catch (problem) {
         button.disabled = false;
-        app.append(make("p", { class: "run-here-problem", role: "alert" }, `The panel could not be loaded (${problem.message}). The command below does the same.`));
+        app.append(
+          make(
+            "p",
+            { class: "run-here-problem", role: "alert" },
+            `The panel could not be loaded (${problem.message}). The command below does the same.`,
+          ),
+        );
       }
     });
     app.append(button);

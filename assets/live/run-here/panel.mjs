@@ -18,7 +18,12 @@ export async function open(panel, app) {
   const run = make("button", { type: "submit", class: "run-here-run" }, "Run");
   const stop = make("button", { type: "button", class: "run-here-stop", disabled: true }, "Stop");
   const reset = make("button", { type: "reset", class: "run-here-reset" }, "The book's values");
-  const form = make("form", { class: "run-here-form", novalidate: true }, ...fields, make("div", { class: "run-here-buttons" }, run, stop, reset));
+  const form = make(
+    "form",
+    { class: "run-here-form", novalidate: true },
+    ...fields,
+    make("div", { class: "run-here-buttons" }, run, stop, reset),
+  );
   const status = make("p", { class: "run-here-status", role: "status" });
   const progress = make("progress", { class: "run-here-progress", "aria-label": "runs done", hidden: true });
   const problem = make("p", { class: "run-here-problem", role: "alert", hidden: true });
@@ -32,11 +37,18 @@ export async function open(panel, app) {
   let began = 0;
 
   const inputs = () => program.parameters.map((parameter) => [parameter, form.elements.namedItem(parameter.name)]);
-  const given = () => inputs().filter(([parameter, input]) => input.value !== parameter.default).map(([parameter, input]) => [parameter.name, input.value]);
+  const given = () =>
+    inputs()
+      .filter(([parameter, input]) => input.value !== parameter.default)
+      .map(([parameter, input]) => [parameter.name, input.value]);
   const quoted = (text) => (/^[\w.,+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
   function tellCommand() {
-    command.textContent = plain + given().map(([name, value]) => ` -p ${name} ${quoted(value)}`).join("");
+    command.textContent =
+      plain +
+      given()
+        .map(([name, value]) => ` -p ${name} ${quoted(value)}`)
+        .join("");
   }
 
   function become(state, text) {
@@ -90,7 +102,11 @@ export async function open(panel, app) {
     if (answer.refused) return complain("refused", answer.refused, "Nothing was run.");
     if (answer.failed) return complain("broken", answer.failed, "The chapter's cells ended with an error.");
     become("done", `${runs} runs in ${written(seconds)} s.`);
-    results.replaceChildren(...answer.figures.map((figure) => make("div", { class: "run-here-result", "data-figure": figure.id }, summary(figure, given().length))));
+    results.replaceChildren(
+      ...answer.figures.map((figure) =>
+        make("div", { class: "run-here-result", "data-figure": figure.id }, summary(figure, given().length)),
+      ),
+    );
     answer.figures.forEach((figure, i) => {
       explore(results.children[i], figure.yours, { book: figure.book });
       results.children[i].append(numbers(figure));
@@ -109,7 +125,11 @@ export async function open(panel, app) {
       worker.addEventListener("message", heard);
       worker.addEventListener("error", (event) => {
         dismiss();
-        complain("broken", `Python could not be started${event.message ? `: ${event.message}` : ""}. The command below does the same.`, "");
+        complain(
+          "broken",
+          `Python could not be started${event.message ? `: ${event.message}` : ""}. The command below does the same.`,
+          "",
+        );
       });
     }
     const request = JSON.stringify({ excerpt: program.excerpt, given: given(), book: program.book });
@@ -121,7 +141,12 @@ export async function open(panel, app) {
     run.focus();
   });
   form.addEventListener("input", tellCommand);
-  form.addEventListener("reset", () => setTimeout(() => { clear(); tellCommand(); }));
+  form.addEventListener("reset", () =>
+    setTimeout(() => {
+      clear();
+      tellCommand();
+    }),
+  );
   form.querySelector("input, select")?.focus();
 }
 
@@ -137,15 +162,33 @@ function field(parameter, chapter) {
   const about = { id, name: parameter.name, "aria-describedby": `${id}-help` };
   let input;
   if (parameter.options.length && !parameter.list) {
-    const options = parameter.options.map(({ value, here }) => make("option", { value, disabled: !here, selected: value === parameter.default }, here ? value : `${value} (only with the command)`));
+    const options = parameter.options.map(({ value, here }) =>
+      make(
+        "option",
+        { value, disabled: !here, selected: value === parameter.default },
+        here ? value : `${value} (only with the command)`,
+      ),
+    );
     input = make("select", about, ...options);
   } else {
-    input = make("input", { ...about, type: "text", value: parameter.default, autocomplete: "off", spellcheck: "false" });
+    input = make("input", {
+      ...about,
+      type: "text",
+      value: parameter.default,
+      autocomplete: "off",
+      spellcheck: "false",
+    });
   }
   const accepted = parameter.accepted ? `; ${parameter.accepted}` : "";
   const several = parameter.list ? ", separated by commas" : "";
   const help = make("span", { class: "run-here-help", id: `${id}-help` }, `${parameter.help}${several}${accepted}`);
-  return make("div", { class: "run-here-field", "data-parameter": parameter.name }, make("label", { for: id }, parameter.name), input, help);
+  return make(
+    "div",
+    { class: "run-here-field", "data-parameter": parameter.name },
+    make("label", { for: id }, parameter.name),
+    input,
+    help,
+  );
 }
 
 function summary({ differences }, changed) {
@@ -159,7 +202,21 @@ function summary({ differences }, changed) {
 
 function numbers({ id, differences }) {
   const names = ["series", "book", "yours", "difference", "at"];
-  const head = make("tr", {}, ...["series", "book", "yours", "difference", "furthest apart at"].map((name) => make("th", { scope: "col" }, name)));
-  const rows = differences.map((one) => make("tr", { "data-series": one.series, "data-distance": one.distance }, ...names.map((name) => make("td", {}, one[name]))));
-  return make("div", { class: "run-here-numbers", tabindex: 0, role: "region", "aria-label": `your numbers and the book's, ${id}` }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)));
+  const head = make(
+    "tr",
+    {},
+    ...["series", "book", "yours", "difference", "furthest apart at"].map((name) => make("th", { scope: "col" }, name)),
+  );
+  const rows = differences.map((one) =>
+    make(
+      "tr",
+      { "data-series": one.series, "data-distance": one.distance },
+      ...names.map((name) => make("td", {}, one[name])),
+    ),
+  );
+  return make(
+    "div",
+    { class: "run-here-numbers", tabindex: 0, role: "region", "aria-label": `your numbers and the book's, ${id}` },
+    make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)),
+  );
 }
