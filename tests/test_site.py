@@ -100,7 +100,7 @@ def figure_cell(chapter: str, name: str, caption: str, end: int = 250) -> dict[s
         figure.MIME: made.to_json(),
         "text/plain": made.alt,
     }
-    metadata = {"mystnb": {"figure": {"name": f"fig-{name}", "caption": caption}}}
+    metadata = {"mystnb": {"figure": {"name": f"fig-{name}", "caption": caption}}, "tags": ["interactive"]}
     return cell("code", f"chapter.figure({name!r})", [shown(data)], **metadata)
 
 
@@ -335,6 +335,30 @@ def test_claims_against_a_source_come_first_and_can_be_filtered(tiny: tuple[Path
 )
 def test_how_a_claim_stands_to_its_source(holds: bool, source: str, standing: str) -> None:
     assert claims_page.standing({"holds": holds, "source": source}) == standing
+
+
+def test_the_numbers_of_a_tagged_figure_stand_below_it_and_no_page_waits_for_the_script(
+    tiny: tuple[Path, site.SiteReport],
+) -> None:
+    soup = page(tiny[0], "chapters/02-first.html")
+    data = soup.select_one('figure#fig-first-error + script.figure-data[data-figure="first-error"]')
+    assert data is not None
+    assert json.loads(data.get_text())["panels"][0]["series"][0]["name"] == "DFA"
+    script = soup.select_one('script[src*="_static/figures.js"]')
+    assert script is not None
+    assert script.has_attr("defer")
+    assert soup.select_one('link[href*="_static/figures.css"]')
+    assert not soup.select(".run-here")
+
+
+def test_the_gallery_and_the_claims_list_everything(tiny: tuple[Path, site.SiteReport]) -> None:
+    gallery = page(tiny[0], "figures.html")
+    assert {node["src"] for node in gallery.select(".gallery img")} == {
+        f"figures/{name}.svg" for name in ("first-error", "first-angle", "second-error", "second-angle")
+    }
+    assert "@misc{alignlib-second-error" in gallery.find(id="cite-second-error").get_text()
+    verdicts = [node.get_text() for node in page(tiny[0], "claims.html").select(".claim-badge")]
+    assert [("does not" in verdict) for verdict in verdicts] == [False, True, False, True]
 
 
 def test_the_page_on_the_build_has_versions_and_parameters(tiny: tuple[Path, site.SiteReport]) -> None:

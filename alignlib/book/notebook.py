@@ -192,11 +192,18 @@ def _cells(row: Sequence[Any] | Mapping[str, Any], number: int, names: Sequence[
 
 def read_parameters(namespace: Mapping[str, Any]) -> JSON:
     """Return the annotated names of ``namespace`` with their present values, which must be plain JSON."""
-    names = list(namespace.get("__annotations__", {}))
+    names = list(_annotations(namespace))
     missing = [name for name in names if name not in namespace]
     if missing:
         raise InvalidValue(f"parameter {missing[0]!r} is annotated but has no value.")
     return {name: _plain_parameter(name, namespace[name]) for name in names}
+
+
+def _annotations(namespace: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The annotations of a namespace, which Python 3.14 and newer make only when they are asked for (PEP 649)."""
+    make = namespace.get("__annotate__")
+    made: Mapping[str, Any] = make(1) if make else namespace.get("__annotations__", {})
+    return made
 
 
 def _plain_parameter(name: str, value: Any) -> Any:

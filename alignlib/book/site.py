@@ -22,7 +22,7 @@ from typing import Any
 
 import yaml
 
-from alignlib.book import landing, pages, reference
+from alignlib.book import inpage, landing, pages, reference
 from alignlib.book.citing import Book, book_entry, entry_files, figure_entry, plain, read_book
 from alignlib.book.claims_page import claims_page
 from alignlib.book.crate import FILE as CRATE
@@ -166,7 +166,8 @@ def _content(root: Path, profile: str, chapters: list[pages.ShownChapter]) -> Co
     content["exports/manifest.json"] = _json(manifest)
     content["assets/static/rules.css"] = style_sheet().encode()
     content["book.json"] = _json(_for_sphinx(book, chapters, manifest))
-    return content
+    notebooks = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in _executed(root, profile)}
+    return content | inpage.content(root, profile, notebooks)
 
 
 def _of_chapter(book: Book, chapters: list[pages.ShownChapter], chapter: pages.ShownChapter, profile: str) -> Content:

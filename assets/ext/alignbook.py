@@ -1,7 +1,8 @@
 """What the book needs of Sphinx beyond Jupyter Book: true chapter numbers, alternative texts, anchors, tidy pages.
 
-The build puts every figure's data at ``exports/figures/<id>.json`` of the source folder, and what the pages say of
-the book into ``book.json``; a figure of the text carries the name ``fig-<id>``.
+The build puts every figure's data at ``exports/figures/<id>.json`` of the source folder, what stands below it in the
+page (its numbers for the hand, the panel that runs it) at ``beside/<id>.html``, and what the pages say of the book into
+``book.json``; a figure of the text carries the name ``fig-<id>``.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def number_chapters(env: BuildEnvironment) -> None:
 
 def describe_figures(app: Sphinx, doctree: nodes.document) -> None:
     """Give every exported figure its alternative text and the links to its files."""
-    for figure in doctree.findall(nodes.figure):
+    for figure in list(doctree.findall(nodes.figure)):
         names = [name[4:] for name in figure["names"] if name.startswith("fig-")]
         if not names:
             continue
@@ -56,6 +57,10 @@ def describe_figures(app: Sphinx, doctree: nodes.document) -> None:
         for image in figure.findall(nodes.image):
             image["alt"] = alt
         figure += nodes.legend("", nodes.raw("", file_links(names[0], app.env.docname), format="html"))
+        beside = Path(app.srcdir, "beside", f"{names[0]}.html")
+        if beside.is_file():
+            text = beside.read_text(encoding="utf-8")
+            figure.parent.insert(figure.parent.index(figure) + 1, nodes.raw("", text, format="html"))
 
 
 def name_outputs(app: Sphinx, doctree: nodes.document) -> None:
