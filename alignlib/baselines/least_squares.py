@@ -27,21 +27,22 @@ class LinearReadout:
         return output
 
 
-def fit(h: Array, y: Array, ridge: float = 0.0) -> LinearReadout:
+def fit(h: Array, y: Array, ridge: float = 0.0, *, bias: bool = True) -> LinearReadout:
     """Return the readout that minimises Σ‖V h + c − y‖² + ridge · ‖V‖², over all rows of h and y at once.
 
     ``h`` (n, n_features), ``y`` (n, n_out); the bias c is not penalised, and everything is solved in double precision.
     With ``ridge`` 0 this is the pseudo-inverse: of all V that fit equally well, the one with the smallest norm.
+    Without ``bias``, c is zero.
 
     Raises
     ------
     InvalidValue
         If the shapes do not fit each other, or the ridge is negative or not finite.
     """
-    return fit_each(h, y, [ridge])[0]
+    return fit_each(h, y, [ridge], bias=bias)[0]
 
 
-def fit_each(h: Array, y: Array, ridges: Sequence[float]) -> list[LinearReadout]:
+def fit_each(h: Array, y: Array, ridges: Sequence[float], *, bias: bool = True) -> list[LinearReadout]:
     """Return :func:`fit` for each of several ridges, for little more than the price of one."""
     if np.ndim(h) != 2 or np.ndim(y) != 2 or len(h) != len(y) or not len(h):
         raise InvalidValue(f"features and targets need equally many rows; received {np.shape(h)} and {np.shape(y)}.")
@@ -49,11 +50,13 @@ def fit_each(h: Array, y: Array, ridges: Sequence[float]) -> list[LinearReadout]
         if not (math.isfinite(ridge) and ridge >= 0):
             raise InvalidValue(f"ridge must be a finite number, not below 0; received {ridge!r}.")
     centre_h, centre_y = h.mean(axis=0, dtype=np.float64), y.mean(axis=0, dtype=np.float64)
+    if not bias:
+        centre_h, centre_y = np.zeros_like(centre_h), np.zeros_like(centre_y)
     solve = _primal if h.shape[1] <= h.shape[0] else _dual
     readouts = []
     for V in solve(h, y - centre_y, centre_h, ridges):
-        bias = centre_y - V @ centre_h
-        readouts.append(LinearReadout(V.astype(h.dtype), bias.astype(h.dtype)))
+        c = centre_y - V @ centre_h
+        readouts.append(LinearReadout(V.astype(h.dtype), c.astype(h.dtype)))
     return readouts
 
 
