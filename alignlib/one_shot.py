@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from alignlib import metrics
 from alignlib._typing import Array
-from alignlib.baselines import back_projection, label_projection, shifted_target
+from alignlib.baselines import back_projection, label_projection, least_squares, shifted_target
 from alignlib.baselines.solved import Layers, Solved, fit_readout
 from alignlib.datasets import Dataset
 from alignlib.errors import InvalidValue, choose
@@ -65,35 +65,57 @@ class Setting:
     step: float = 1.0
 
 
-Learner = Callable[[Draws, Array, Array, Setting], Solved]
+class Examples:
+    """Training examples x (n, n_in) and y (n, n_out), with the inverse of x kept: no seed changes it."""
+
+    def __init__(self, x: Array, y: Array):
+        self.x, self.y = x, y
+        self._inverses: dict[tuple[float, bool], least_squares.Inverse] = {}
+
+    def inverse(self, ridge: float, biased: bool) -> least_squares.Inverse:
+        """Return :func:`alignlib.baselines.least_squares.inverse` of x."""
+        key = (ridge, biased)
+        if key not in self._inverses:
+            self._inverses[key] = least_squares.inverse(self.x, ridge, bias=biased)
+        return self._inverses[key]
+
+
+Learner = Callable[[Draws, Examples, Setting], Solved]
 
 
 def _shifted(factor: str, solved_first: bool) -> Learner:
     """The shifted target, by a factor, from the random readout or from that of the Extreme Learning Machine."""
 
-    def learn(drawn: Draws, x: Array, y: Array, setting: Setting) -> Solved:
-        start = fit_readout(drawn.start.layers, x, y, setting.ridge) if solved_first else drawn.start
+    def learn(drawn: Draws, seen: Examples, setting: Setting) -> Solved:
+        layers, (x, y) = drawn.start.layers, (seen.x, seen.y)
+        start = fit_readout(layers, x, y, setting.ridge) if solved_first else drawn.start
+        inverse = seen.inverse(setting.input_ridge, layers.biased)
         return shifted_target.refit(
-            start,
-            drawn.feedback,
-            x,
-            y,
-            setting.ridge,
-            input_ridge=setting.input_ridge,
-            step=setting.step,
-            factor=factor,
+            start, drawn.feedback, x, y, setting.ridge, inverse=inverse, step=setting.step, factor=factor
         )
 
     return learn
 
 
+def _elm(drawn: Draws, seen: Examples, setting: Setting) -> Solved:
+    return fit_readout(drawn.start.layers, seen.x, seen.y, setting.ridge)
+
+
+def _label(drawn: Draws, seen: Examples, setting: Setting) -> Solved:
+    return label_projection.fit(drawn.start.layers, drawn.projections, seen.x, seen.y, setting.ridge)
+
+
+def _back(drawn: Draws, seen: Examples, setting: Setting) -> Solved:
+    return back_projection.refit(drawn.start, seen.x, seen.y, setting.ridge)
+
+
 #: The learners by short name.
 LEARNERS: Mapping[str, Learner] = {
-    "elm": lambda drawn, x, y, s: fit_readout(drawn.start.layers, x, y, s.ridge),
+    "elm": _elm,
     "shifted": _shifted("pre-activation", solved_first=False),
     "repaired": _shifted("slope", solved_first=True),
-    "label": lambda drawn, x, y, s: label_projection.fit(drawn.start.layers, drawn.projections, x, y, s.ridge),
-    "back": lambda drawn, x, y, s: back_projection.refit(drawn.start, x, y, s.ridge),
+    "label": _label,
+    "back": _back,
 }
 
 #: What they are called in figures.
@@ -119,37 +141,50 @@ def settings(
     return [Setting(ridge=ridge) for ridge in ridges]
 
 
-def test_error(learner: str, drawn: Draws, data: Dataset, setting: Setting) -> float:
-    """Return the percentage of test examples that ``learner`` gets wrong after its fit on the training part."""
-    return metrics.error_rate(_learned(learner, drawn, data, setting).predict(data.x_test), data.y_test)
+def learn(learner: str, drawn: Draws, seen: Examples, setting: Setting) -> Solved:
+    """Return the network that ``learner`` makes of what was drawn; InvalidValue for an unknown learner."""
+    return LEARNERS[choose("one-shot learner", learner, LEARNERS)](drawn, seen, setting)
 
 
-def choose_setting(learner: str, tried: Sequence[Setting], drawn: Sequence[Draws], data: Dataset) -> Setting:
-    """Return the setting with the smallest mean squared error on the validation split of ``data``, mean over draws.
+class Comparison:
+    """One-shot learners on one data set: settings are chosen on a validation split of the training part.
 
-    Of equal ones the first counts. The loss is what the fits make small; errors would be coarser to judge by.
-
-    Raises
-    ------
-    InvalidValue
-        If there is nothing to choose from, or nothing drawn.
+    ``data`` is used as it is; take fewer examples from it to make the comparison smaller.
     """
-    if not tried or not drawn:
-        raise InvalidValue("needed: at least one setting and one draw.")
-    if len(tried) == 1:
-        return tried[0]
-    split = data.split_validation()
 
-    def loss(setting: Setting) -> float:
-        losses = [
-            metrics.normalised_squared_error(_learned(learner, one, split, setting).predict(split.x_test), split.y_test)
-            for one in drawn
-        ]
-        return float(np.mean(losses))
+    def __init__(self, data: Dataset):
+        self.data, self._split = data, data.split_validation()
+        self.seen = Examples(data.x_train, data.y_train)
+        self._kept = Examples(self._split.x_train, self._split.y_train)
 
-    return min(tried, key=loss)
+    def validation_loss(self, learner: str, drawn: Sequence[Draws], setting: Setting) -> float:
+        """Return the normalised squared error on the validation part, mean over draws: what fits make small."""
+        x, y = self._split.x_test, self._split.y_test
+        answers = (learn(learner, one, self._kept, setting).predict(x) for one in drawn)
+        return float(np.mean([metrics.normalised_squared_error(answer, y) for answer in answers]))
+
+    def choose(self, learner: str, tried: Sequence[Setting], drawn: Sequence[Draws]) -> Setting:
+        """Return the setting with the smallest :meth:`validation_loss`; of equal ones the first.
+
+        Raises
+        ------
+        InvalidValue
+            If there is nothing to choose from, or nothing drawn.
+        """
+        if not tried or not drawn:
+            raise InvalidValue("needed: at least one setting and one draw.")
+        return min(tried, key=lambda setting: self.validation_loss(learner, drawn, setting))
+
+    def test_error(self, learner: str, drawn: Draws, setting: Setting) -> float:
+        """Return the percentage of test examples that are wrong after a fit to the whole training part."""
+        solved = learn(learner, drawn, self.seen, setting)
+        return metrics.error_rate(solved.predict(self.data.x_test), self.data.y_test)
 
 
-def _learned(learner: str, drawn: Draws, data: Dataset, setting: Setting) -> Solved:
-    learn = LEARNERS[choose("one-shot learner", learner, LEARNERS)]
-    return learn(drawn, data.x_train, data.y_train, setting)
+def published_draws(n_in: int, hidden: Sequence[int], n_out: int, seed: int) -> Draws:
+    """Return random numbers as in the author's code of 2021: all uniform in ±0.1, logistic units, no biases."""
+    kind: dict[str, Any] = {"kind": "uniform", "scale": 0.1}
+    one = draws(n_in, hidden, n_out, seed, nonlinearity="logistic", biased=False, **kind)
+    of_readout, of_feedback = (np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(4)[1:3])
+    start = Solved.draw_readout(one.start.layers, n_out, of_readout, **kind)
+    return replace(one, start=start, feedback=draw(WEIGHTS, "uniform", (hidden[0], n_out), of_feedback, scale=0.1))

@@ -1,6 +1,7 @@
 """The one-shot learners: against cases done by hand, against the Extreme Learning Machine, and against each other."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -54,6 +55,27 @@ def test_what_lstsq_gives_has_the_four_properties_of_a_pseudo_inverse():
     P = least_squares.fit(H, np.eye(9), bias=False).weights.T
     for left, right in ((H @ P @ H, H), (P @ H @ P, P), ((H @ P).T, H @ P), ((P @ H).T, P @ H)):
         np.testing.assert_allclose(left, right, atol=1e-10)
+
+
+@pytest.mark.parametrize("shape", [(30, 8), (8, 30)])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("ridge", [0.0, 0.7])
+def test_the_inverse_fits_many_targets_as_fit_does_one_by_one(shape, bias, ridge):
+    rng = np.random.default_rng(0)
+    h = rng.standard_normal(shape) + 1.0
+    inverse = least_squares.inverse(h, ridge, bias=bias)
+    for _ in range(2):
+        y = rng.standard_normal((len(h), 3))
+        ours, wanted = inverse.fit(y), least_squares.fit(h, y, ridge, bias=bias)
+        np.testing.assert_allclose(ours.weights, wanted.weights, atol=1e-10)
+        np.testing.assert_allclose(ours.bias, wanted.bias, atol=1e-10)
+
+
+def test_the_inverse_refuses_what_the_fit_refuses():
+    with pytest.raises(InvalidValue, match="ridge"):
+        least_squares.inverse(np.eye(3), -1.0)
+    with pytest.raises(InvalidValue, match="rows"):
+        least_squares.inverse(np.zeros((0, 3)))
 
 
 # ---------------------------------------------------------------- layers
@@ -153,7 +175,9 @@ def test_a_large_ridge_at_the_input_makes_it_a_gradient_step():
     x, y = case()
     one = drawn(biased=False)
     delta = shifted_target.delta(one.start, one.feedback, x, y)
-    solved = shifted_target.refit(one.start, one.feedback, x, y, input_ridge=1e9, step=1e9 * 0.01)
+    solved = shifted_target.refit(
+        one.start, one.feedback, x, y, inverse=least_squares.inverse(x, 1e9, bias=False), step=1e9 * 0.01
+    )
     np.testing.assert_allclose(solved.layers.weights[0], one.start.layers.weights[0] - 0.01 * delta.T @ x, atol=1e-7)
 
 
@@ -162,7 +186,7 @@ def test_a_large_ridge_at_the_input_makes_it_a_gradient_step():
 def test_without_feedback_or_without_a_step_it_is_the_extreme_learning_machine(hidden, changes):
     x, y = case()
     one = drawn(hidden)
-    options = {"B": one.feedback, "step": 1.0, "input_ridge": 0.5, **changes}
+    options = {"B": one.feedback, "step": 1.0, "inverse": least_squares.inverse(x, 0.5), **changes}
     B = options.pop("B")
     solved = shifted_target.refit(one.start, B, x, y, 0.1, **options)
     same(solved, fit_readout(one.start.layers, x, y, 0.1), x, 1e-12)
@@ -208,8 +232,10 @@ def test_iterating_is_fitting_again_and_again():
     x, y = case()
     one = drawn()
     by_hand = one.start
-    for network in itertools.islice(shifted_target.iterate(one.start, one.feedback, x, y, 0.1, input_ridge=1.0), 3):
-        by_hand = shifted_target.refit(by_hand, one.feedback, x, y, 0.1, input_ridge=1.0)
+    for network in itertools.islice(
+        shifted_target.iterate(one.start, one.feedback, x, y, 0.1, inverse=least_squares.inverse(x, 1.0)), 3
+    ):
+        by_hand = shifted_target.refit(by_hand, one.feedback, x, y, 0.1, inverse=least_squares.inverse(x, 1.0))
         same(network, by_hand, x, 0)
 
 
@@ -355,7 +381,7 @@ def test_a_layer_fitted_to_the_labels_hands_on_what_a_readout_would_say(learner,
     """Theorem of chapter 14: its pre-activations are an affine image of the least-squares prediction of y."""
     x, y = case(n_out=3)
     one = drawn((12, 9, 8))
-    solved = one_shot.LEARNERS[learner](one, x, y, one_shot.Setting(ridge))
+    solved = one_shot.learn(learner, one, one_shot.Examples(x, y), one_shot.Setting(ridge))
     for layer in range(2 if learner == "label" else 1, 4):
         below = solved.layers.below(layer)
         said = least_squares.fit(below.features(x), y, ridge).predict(below.features(x))
@@ -367,7 +393,7 @@ def test_a_layer_fitted_to_the_labels_hands_on_what_a_readout_would_say(learner,
 def test_a_shifted_target_leaves_a_layer_its_rank():
     x, y = case(examples=200)
     one = drawn()
-    a = one_shot.LEARNERS["shifted"](one, x, y, one_shot.Setting(0.1)).layers.pre_activations(x, 1)
+    a = one_shot.learn("shifted", one, one_shot.Examples(x, y), one_shot.Setting(0.1)).layers.pre_activations(x, 1)
     assert np.linalg.matrix_rank(a - a.mean(axis=0)) == 6
 
 
@@ -378,7 +404,7 @@ def test_learners_repeat_themselves_and_change_nothing_that_they_were_given(lear
     one, again = drawn((12,) * depth), drawn((12,) * depth)
     given = (x.copy(), y.copy())
     setting = one_shot.Setting(0.1, 0.5, 2.0)
-    first, second = (one_shot.LEARNERS[learner](one, x, y, setting) for _ in range(2))
+    first, second = (one_shot.learn(learner, one, one_shot.Examples(x, y), setting) for _ in range(2))
     np.testing.assert_array_equal(first.predict(x), second.predict(x))
     for ours, theirs in zip(
         [*everything(one.start), one.feedback], [*everything(again.start), again.feedback], strict=True
@@ -389,14 +415,6 @@ def test_learners_repeat_themselves_and_change_nothing_that_they_were_given(lear
     assert first.predict(x).shape == y.shape
     assert first.predict(x).dtype == np.float64
     assert [W.shape for W in first.layers.weights] == [W.shape for W in one.start.layers.weights]
-
-
-def test_label_projection_asks_nothing_that_could_change():
-    """Fitted again it is the same: there is nothing to iterate."""
-    x, y = case()
-    one = drawn((12, 9))
-    solved = label_projection.fit(one.start.layers, one.projections, x, y, 0.1)
-    same(solved, label_projection.fit(one.start.layers, one.projections, x, y, 0.1), x, 0)
 
 
 # ---------------------------------------------------------------- the comparison
@@ -414,11 +432,11 @@ def test_the_setting_is_chosen_on_validation_data_alone():
     data = datasets.load("digits").take(300)
     drawn_here = [one_shot.draws(data.n_in, [20], data.n_out, seed) for seed in (0, 1)]
     tried = one_shot.settings("elm", [1e-3, 1.0, 1e3], [0.0], [1.0])
-    chosen = one_shot.choose_setting("elm", tried, drawn_here, data)
+    chosen = one_shot.Comparison(data).choose("elm", tried, drawn_here)
     spoiled = type(data)(
         **{**vars(data), "x_test": np.zeros_like(data.x_test), "y_test": np.roll(data.y_test, 1, axis=1)}
     )
-    assert one_shot.choose_setting("elm", tried, drawn_here, spoiled) == chosen
+    assert one_shot.Comparison(spoiled).choose("elm", tried, drawn_here) == chosen
     losses = [
         np.mean(
             [
@@ -442,4 +460,43 @@ def test_only_the_repaired_learner_tries_steps():
 def test_nothing_to_choose_from_is_refused():
     data = datasets.load("digits")
     with pytest.raises(InvalidValue, match="at least one setting"):
-        one_shot.choose_setting("elm", [], [one_shot.draws(64, [5], 10, 0)], data)
+        one_shot.Comparison(data).choose("elm", [], [one_shot.draws(64, [5], 10, 0)])
+
+
+def test_the_test_error_is_that_of_a_fit_to_the_whole_training_part():
+    data, setting = datasets.load("digits"), one_shot.Setting(0.1)
+    one = one_shot.draws(data.n_in, [20], data.n_out, 0)
+    by_hand = fit_readout(one.start.layers, data.x_train, data.y_train, 0.1).predict(data.x_test)
+    wrong = 100 * np.mean(by_hand.argmax(axis=1) != data.y_test.argmax(axis=1))
+    assert one_shot.Comparison(data).test_error("elm", one, setting) == pytest.approx(wrong)
+
+
+def test_published_draws_are_those_of_the_authors_code():
+    one = one_shot.published_draws(64, [500], 10, 3)
+    layers = one.start.layers
+    assert (layers.nonlinearity, layers.biased) == ("logistic", False)
+    for matrix, shape in (
+        (layers.weights[0], (500, 64)),
+        (one.start.readout.weights, (10, 500)),
+        (one.feedback, (500, 10)),
+    ):
+        assert matrix.shape == shape
+        assert 0.099 < np.abs(matrix).max() <= 0.1
+        assert np.std(matrix) == pytest.approx(0.1 / np.sqrt(3), rel=0.05)
+    np.testing.assert_array_equal(layers.biases[0], 0.0)
+
+
+def test_the_shifted_target_as_the_authors_code_writes_it():
+    """The published recipe in its own convention, rows times matrices and e = y − ŷ, against ours."""
+    x, y = case(examples=80)
+    one = one_shot.published_draws(6, [12, 12], 3, 0)
+    W1, W2, V = (W.T for W in (*one.start.layers.weights, one.start.readout.weights))
+    logistic = activation("logistic").function
+    a = x @ W1
+    e = y - logistic(logistic(a) @ W2) @ V
+    W1 = np.linalg.pinv(x) @ (a - a * (one.feedback @ e.T).T)
+    h = logistic(logistic(x @ W1) @ W2)
+    V = np.linalg.pinv(h) @ y
+    theirs = replace(one, feedback=-one.feedback)  # e = ŷ − y here
+    solved = one_shot.learn("shifted", theirs, one_shot.Examples(x, y), one_shot.Setting())
+    np.testing.assert_allclose(solved.predict(x), h @ V, atol=1e-6)

@@ -9,7 +9,7 @@ import numpy as np
 from alignlib._typing import Array
 from alignlib.activations import Activation, activation
 from alignlib.baselines import least_squares
-from alignlib.baselines.least_squares import LinearReadout
+from alignlib.baselines.least_squares import Inverse, LinearReadout
 from alignlib.baselines.solved import Solved, check_layers, fit_readout
 from alignlib.errors import InvalidValue, choose
 
@@ -49,7 +49,7 @@ def refit(
     y: Array,
     ridge: float = 0.0,
     *,
-    input_ridge: float = 0.0,
+    inverse: Inverse | None = None,
     step: float = 1.0,
     factor: str = "slope",
 ) -> Solved:
@@ -69,8 +69,10 @@ def refit(
         Fixed feedback (n_1, n_out).
     x, y
         All training examples (n, n_in) and their targets (n, n_out).
-    ridge, input_ridge
-        λ of the readout and of the first layer; 0 is the pseudo-inverse.
+    ridge
+        λ of the readout; 0 is the pseudo-inverse.
+    inverse
+        X⁺, from :func:`alignlib.baselines.least_squares.inverse`, with a ridge or without (as it is if not given).
     step
         Length of the shift; 1 in the author's code.
     factor
@@ -82,7 +84,7 @@ def refit(
     e = y − ŷ; since B is as likely as −B, that changes nothing.
     """
     shift = -step * delta(network, B, x, y, factor)
-    change = least_squares.fit(x, shift, input_ridge, bias=network.layers.biased)
+    change = (inverse or least_squares.inverse(x, bias=network.layers.biased)).fit(shift)
     first = LinearReadout(network.layers.weights[0] + change.weights, network.layers.biases[0] + change.bias)
     return fit_readout(network.layers.with_layer(1, first), x, y, ridge)
 
@@ -94,7 +96,7 @@ def iterate(
     y: Array,
     ridge: float = 0.0,
     *,
-    input_ridge: float = 0.0,
+    inverse: Inverse | None = None,
     step: float = 1.0,
     factor: str = "slope",
 ) -> Iterator[Solved]:
@@ -103,9 +105,10 @@ def iterate(
     With B None the weights take the place of the feedback, B = (V W_L ⋯ W_2)ᵀ at each round: for one hidden layer
     that is the true gradient of backpropagation.
     """
+    inverse = inverse or least_squares.inverse(x, bias=network.layers.biased)
     while True:
         feedback = _through_the_weights(network) if B is None else B
-        network = refit(network, feedback, x, y, ridge, input_ridge=input_ridge, step=step, factor=factor)
+        network = refit(network, feedback, x, y, ridge, inverse=inverse, step=step, factor=factor)
         yield network
 
 
