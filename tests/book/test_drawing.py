@@ -220,6 +220,13 @@ def test_a_reference_with_other_rows_is_drawn_where_they_meet():
     assert dict(zip(rows, grey.get_xdata(), strict=True)) == {2: 30.0, 0: 10.0}
 
 
+def test_an_interval_reaches_as_far_as_it_says():
+    paper = series("paper", ["a", "b"], [1.0, 3.0], spread=[0.5, float("nan")])
+    (axes,) = figure(panel("dots", paper)).draw().axes
+    ends = [segment[:, 0].tolist() for lines in axes.collections for segment in lines.get_segments() if len(segment)]
+    assert ends == [[0.5, 1.5]]
+
+
 def test_a_reference_of_another_shape_is_refused():
     with pytest.raises(InvalidValue, match=r"\['lines'\], its reference 'other' has \['dots'\]"):
         figure(one_of_each_kind()["lines"]).draw(figure(one_of_each_kind()["dots"], id="other"))
