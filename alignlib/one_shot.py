@@ -175,6 +175,23 @@ class Comparison:
             raise InvalidValue("needed: at least one setting and one draw.")
         return min(tried, key=lambda setting: self.validation_loss(learner, drawn, setting))
 
+    def choose_all(
+        self,
+        drawn: Sequence[Draws],
+        ridges: Sequence[float],
+        input_ridges: Sequence[float] = (0.0,),
+        steps: Sequence[float] = (1.0,),
+    ) -> dict[str, Setting]:
+        """Return the :meth:`choose` of every learner, in the order of ``LEARNERS``.
+
+        The repaired one takes over the ridge of the Extreme Learning Machine, whose readout it starts from.
+        """
+        chosen: dict[str, Setting] = {}
+        for learner in LEARNERS:
+            own = [chosen["elm"].ridge] if learner == "repaired" else ridges
+            chosen[learner] = self.choose(learner, settings(learner, own, input_ridges, steps), drawn)
+        return chosen
+
     def test_error(self, learner: str, drawn: Draws, setting: Setting) -> float:
         """Return the percentage of test examples that are wrong after a fit to the whole training part."""
         solved = learn(learner, drawn, self.seen, setting)

@@ -11,7 +11,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -88,21 +88,6 @@ def again(outcome: Outcome, here: one_shot.Comparison) -> Outcome:
     return replace(outcome, test_error=error, seconds=round(time.perf_counter() - start, 2))
 
 
-def chosen(hidden: Sequence[int], here: one_shot.Comparison) -> dict[str, one_shot.Setting]:
-    """Return the setting of each learner for one shape, chosen on the validation split.
-
-    The repaired learner takes over the ridge of the Extreme Learning Machine that it starts from.
-    """
-    data = here.data
-    drawn = [one_shot.draws(data.n_in, hidden, data.n_out, seed) for seed in TUNING_SEEDS]
-    settings: dict[str, one_shot.Setting] = {}
-    for learner in one_shot.LEARNERS:
-        ridges = [settings["elm"].ridge] if learner == "repaired" else RIDGES
-        tried = one_shot.settings(learner, ridges, INPUT_RIDGES, STEPS)
-        settings[learner] = here.choose(learner, tried, drawn)
-    return settings
-
-
 def outcomes(done: Iterable[Outcome]) -> Iterator[Outcome]:
     """Yield the outcomes of the whole study, those that are done first."""
     known = {(o.learner, o.hidden, o.seed): o for o in done}
@@ -113,7 +98,8 @@ def outcomes(done: Iterable[Outcome]) -> Iterator[Outcome]:
         wanted = [(name, hidden, seed) for seed in SEEDS for name in learners]
         if all(key in known for key in wanted):
             continue
-        settings = chosen(hidden, here)
+        drawn = [one_shot.draws(here.data.n_in, hidden, here.data.n_out, seed) for seed in TUNING_SEEDS]
+        settings = here.choose_all(drawn, RIDGES, INPUT_RIDGES, STEPS)
         for name, shape, seed in wanted:
             if (name, shape, seed) not in known:
                 yield again(Outcome(name, shape, seed, settings[name], 0.0, 0.0), here)
