@@ -25,7 +25,7 @@ from alignlib.experiments.store import code_digests
 LABEL = "one-shot learners on the first 10 000 training examples of MNIST, tested on all 10 000 test examples"
 DATASET, TRAIN_SIZE = "mnist", 10_000
 SEEDS, TUNING_SEEDS = tuple(range(20)), (100, 101)
-SHAPES = ((500,), (1000,), (2000,), (500, 500), (500, 500, 500))
+SHAPES = ((500,), (500, 500), (1000,), (500, 500, 500), (2000,))
 RIDGES, INPUT_RIDGES, STEPS = (0.01, 0.1, 1.0, 10.0), (10.0, 1000.0), (1.0, 10.0, 100.0)
 
 #: The files that these numbers hang on.
