@@ -184,11 +184,12 @@ class Comparison:
     ) -> dict[str, Setting]:
         """Return the :meth:`choose` of every learner, in the order of ``LEARNERS``.
 
-        The repaired one takes over the ridge of the Extreme Learning Machine, whose readout it starts from.
+        Those with a shifted target take over the ridge of the Extreme Learning Machine: then nothing but the shift
+        makes the difference between them.
         """
         chosen: dict[str, Setting] = {}
         for learner in LEARNERS:
-            own = [chosen["elm"].ridge] if learner == "repaired" else ridges
+            own = [chosen["elm"].ridge] if learner in ("shifted", "repaired") else ridges
             chosen[learner] = self.choose(learner, settings(learner, own, input_ridges, steps), drawn)
         return chosen
 

@@ -95,14 +95,15 @@ def outcomes(done: Iterable[Outcome]) -> Iterator[Outcome]:
     here = comparison()
     for hidden in SHAPES:
         learners = [name for name in one_shot.LEARNERS if name != "label" or len(hidden) > 1]  # one layer: equals elm
-        wanted = [(name, hidden, seed) for seed in SEEDS for name in learners]
-        if all(key in known for key in wanted):
+        missing = [(name, seed) for seed in SEEDS for name in learners if (name, hidden, seed) not in known]
+        if not missing:
             continue
-        drawn = [one_shot.draws(here.data.n_in, hidden, here.data.n_out, seed) for seed in TUNING_SEEDS]
-        settings = here.choose_all(drawn, RIDGES, INPUT_RIDGES, STEPS)
-        for name, shape, seed in wanted:
-            if (name, shape, seed) not in known:
-                yield again(Outcome(name, shape, seed, settings[name], 0.0, 0.0), here)
+        settings = {o.learner: o.setting for o in known.values() if o.hidden == hidden}
+        if any(name not in settings for name in learners):
+            drawn = [one_shot.draws(here.data.n_in, hidden, here.data.n_out, seed) for seed in TUNING_SEEDS]
+            settings = here.choose_all(drawn, RIDGES, INPUT_RIDGES, STEPS)
+        for name, seed in missing:
+            yield again(Outcome(name, hidden, seed, settings[name], 0.0, 0.0), here)
 
 
 def head() -> dict[str, Any]:

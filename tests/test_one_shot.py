@@ -450,6 +450,19 @@ def test_the_setting_is_chosen_on_validation_data_alone():
     assert chosen == tried[int(np.argmin(losses))]
 
 
+def test_learners_with_a_shifted_target_take_over_the_ridge_of_the_plain_machine():
+    here = one_shot.Comparison(datasets.load("digits").take(300))
+    drawn_here = [one_shot.draws(64, [20, 20], 10, 0)]
+    chosen = here.choose_all(drawn_here, [1e-3, 0.1, 10.0], [1.0, 100.0], [1.0, 10.0])
+    assert list(chosen) == list(one_shot.LEARNERS)
+    assert chosen["shifted"] == one_shot.Setting(chosen["elm"].ridge)
+    assert chosen["repaired"].ridge == chosen["elm"].ridge
+    assert chosen["repaired"].input_ridge > 0
+    for name in ("elm", "label", "back"):
+        losses = {r: here.validation_loss(name, drawn_here, one_shot.Setting(r)) for r in (1e-3, 0.1, 10.0)}
+        assert chosen[name].ridge == min(losses, key=losses.get)
+
+
 def test_only_the_repaired_learner_tries_steps():
     assert len(one_shot.settings("repaired", [1, 2], [3, 4], [5, 6, 7])) == 12
     assert one_shot.settings("shifted", [1, 2], [3, 4], [5]) == [one_shot.Setting(1), one_shot.Setting(2)]
