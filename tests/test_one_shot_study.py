@@ -67,16 +67,21 @@ def test_doing_a_fit_again_gives_the_same_error():
     assert one_shot_study.again(first, one_shot_study.comparison()).test_error == first.test_error
 
 
-def test_the_record_has_every_seed_once_and_one_setting_for_each_learner_and_shape():
+def test_the_record_pairs_all_learners_of_a_shape_and_has_one_setting_for_each():
     head, outcomes = one_shot_study.read(FILE)
     assert "10 000" in head["label"]
-    keys = [(o.learner, o.hidden, o.seed) for o in outcomes]
-    assert len(set(keys)) == len(keys)
-    for learner, hidden in {(o.learner, o.hidden) for o in outcomes}:
-        runs = [o for o in outcomes if (o.learner, o.hidden) == (learner, hidden)]
-        assert sorted(o.seed for o in runs) == list(one_shot_study.SEEDS)
-        assert len({o.setting for o in runs}) == 1
-        assert runs[0].setting.ridge in head["tried"]["ridges"]
+    assert head["data_checksum"] == datasets.checksum("mnist")
+    assert {o.hidden for o in outcomes} >= {(500,)}
+    for hidden in {o.hidden for o in outcomes}:
+        seeds = {}
+        for learner in one_shot.LEARNERS if len(hidden) > 1 else set(one_shot.LEARNERS) - {"label"}:
+            runs = [o for o in outcomes if (o.learner, o.hidden) == (learner, hidden)]
+            assert len({o.setting for o in runs}) == 1
+            assert runs[0].setting.ridge in head["tried"]["ridges"]
+            seeds[learner] = sorted(o.seed for o in runs)
+        assert len({tuple(each) for each in seeds.values()}) == 1
+        assert seeds["elm"] == list(one_shot_study.SEEDS[: len(seeds["elm"])])
+        assert len(seeds["elm"]) >= 10
 
 
 def test_a_line_of_the_record_can_be_computed_again():
