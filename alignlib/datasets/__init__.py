@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from alignlib._typing import Rng
-from alignlib.datasets import digits, mnist
+from alignlib.datasets import digits, fetch, mnist
 from alignlib.datasets.dataset import Dataset, float_dtype
 from alignlib.datasets.errors import DataError
 from alignlib.datasets.label_noise import shuffle_labels
@@ -30,6 +30,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "checksum",
+    "is_here",
     "linear_teacher",
     "load",
     "nonlinear_teacher",
@@ -67,6 +68,18 @@ def load(name: str, *, rng: Rng | None = None, dtype: Any = "float64") -> Datase
     if name in DRAWN:
         return DRAWN[name](generator_for(name, rng), dtype=float_type)
     return mnist.load(name, float_type)
+
+
+def is_here(name: str) -> bool:
+    """Return whether a data set can be loaded without fetching anything: all its files are there, whatever they hold.
+
+    Raises
+    ------
+    InvalidValue
+        If the name is unknown.
+    """
+    archive = mnist.ARCHIVES.get(choose("dataset", name, NAMES))
+    return archive is None or fetch.is_here(archive)
 
 
 def checksum(name: str, *, rng: Rng | None = None) -> str:
