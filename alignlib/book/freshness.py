@@ -59,14 +59,16 @@ def dataset_inputs(mentions: str) -> dict[str, object]:
 
 
 def record_inputs(root: Path, mentions: str) -> dict[str, object]:
-    """Return the digests of the records that the text reads with ``chapter.records(…)``.
+    """Return the digests of the records that the text reads with ``chapter.records(…)``, or names by their file.
 
-    A pattern that is not written out there may mean any of them.
+    A pattern that is not written out there may mean any of them. Files outside the folders of the studies are of a kind
+    of their own, and a chapter that reads one names it.
     """
     calls = re.findall(r"""\.records\(\s*(?:["']([^"']+)["']\s*[,)])?""", mentions)
     patterns = {pattern or "*" for pattern in calls}
     home = root / RECORDS
-    paths = sorted({path for pattern in patterns for path in files(home, pattern)})
+    named = {path for path in home.glob("*.jsonl") if path.name in mentions}
+    paths = sorted(named | {path for pattern in patterns for path in files(home, pattern)})
     return {f"file {RECORDS}/{path.relative_to(home).as_posix()}": digest(path.read_bytes()) for path in paths}
 
 
