@@ -15,11 +15,13 @@ from typing import Any
 
 from alignlib.book.claims import Claim, Column, Table, Value, as_tolerance, columns_of
 from alignlib.book.figure import EXACT, JSON, Figure, Panel, Tolerance
+from alignlib.book.root import RECORDS, find_root
 from alignlib.book.verdicts import Statement, Verdicts, claims_of_book
 from alignlib.errors import InvalidValue, nearest
+from alignlib.experiments.records import Record, read, summary
 
 PROFILE_VARIABLE = "ALIGNLIB_PROFILE"
-CUSTOM = "custom"
+CUSTOM, DEFAULTS = "custom", "digits"  # profiles: of changed parameters, and of the notebooks as they are
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Chapter:
         self.profile = os.environ.get(PROFILE_VARIABLE) or CUSTOM
         self.parameters = read_parameters(namespace)
         self.data: dict[str, str] = {}
+        self.read: dict[str, Record] = {}
         self.made: dict[str, str] = {}
         self.claims: dict[str, Claim] = {}
 
@@ -81,6 +84,24 @@ class Chapter:
     def uses(self, data: Mapping[str, str]) -> None:
         """Remember data sets by name and checksum, for the provenance of all that follows."""
         self.data.update(data)
+
+    def records(self, pattern: str) -> list[Record]:
+        """Return the records of the book whose id fits a pattern such as "nokland/7x240-*", in the order of their ids.
+
+        What is made from here on says that its numbers come from them. Write the pattern out: a build looks for it
+        in the chapter, to run it again when one of these records changes.
+
+        Raises
+        ------
+        InvalidValue
+            If none fits, with the nearest id.
+        RecordError
+            If one was edited or cannot be read.
+        """
+        found = read(find_root() / RECORDS, pattern)
+        self.read.update({record.id: record for record in found})
+        self.uses({record.experiment.dataset: record.result.data_checksum for record in found})
+        return found
 
     def figure(
         self, id: str, panels: Panel | Sequence[Panel], *, alt: str, data: Mapping[str, str] | None = None
@@ -137,9 +158,9 @@ class Chapter:
         """Return verdicts on what a text says; leave it as the last expression of its cell.
 
         They follow from the claims that the statements name: made in this chapter before, or in another one and kept
-        in the reference of the book, that of the profile "digits" where parameters were changed.
+        in the reference of the book, that of the profile "digits" where a reader changed parameters.
         """
-        profile = DEFAULT_PROFILE if self.profile == CUSTOM else self.profile
+        profile = DEFAULTS if self.profile == CUSTOM else self.profile
         claims = {**claims_of_book(find_root(), profile, without=self.name), **self.claims}
         verdicts = Verdicts(id, statements, claims, alt, caption, self.name, self.provenance(id, {}))
         self._register(id, "table")
@@ -158,6 +179,7 @@ class Chapter:
 
     def provenance(self, id: str, data: Mapping[str, str]) -> JSON:
         """Return where a figure or table comes from, as plain JSON values."""
+        origin = {"records": summary(self.read.values())} if self.read else {}
         return {
             "figure": id,
             "chapter": self.name,
@@ -165,6 +187,7 @@ class Chapter:
             "parameters": dict(self.parameters),
             "data": dict(sorted({**self.data, **data}.items())),
             "versions": versions(),
+            **origin,
         }
 
     def _register(self, id: str, kind: str) -> None:
