@@ -47,7 +47,9 @@ class Statement:
         check_id("statement", self.id)
         for name in ("on", "against", "limits", "instead"):
             if isinstance(getattr(self, name), str):
-                raise InvalidValue(f"statement {self.id!r}: {name} is a list of claims; received {getattr(self, name)!r}.")
+                raise InvalidValue(
+                    f"statement {self.id!r}: {name} is a list of claims; received {getattr(self, name)!r}."
+                )
         decided = bool(self.on or self.against or self.instead)
         if decided == bool(self.why_not.strip()):
             raise InvalidValue(
@@ -153,12 +155,13 @@ class Verdicts:
         claim = self.claims[name]
         elsewhere = claim.chapter != self.chapter
         place = f"Chapter {int(claim.chapter[:2])}" if elsewhere else "above"
+        page = f"{claim.chapter}.html" if elsewhere else ""
         measured = "" if elsewhere else f' <span class="verdict-measured">{escape(claim.measured)}</span>'
         return (
             f'<li class="{"verdict-decides" if decided else "verdict-asked"}">'
             f'<span class="verdict-outcome"><span aria-hidden="true">{"✓" if claim.holds else "✗"}</span> '
             f"{claim.verdict}</span> {escape(claim.statement)}{measured} "
-            f'<a class="claim-place" href="{f"{claim.chapter}.html" if elsewhere else ""}#claim-{name}">{place}</a></li>'
+            f'<a class="claim-place" href="{page}#claim-{name}">{place}</a></li>'
         )
 
     def __str__(self) -> str:
