@@ -29,7 +29,7 @@ def flat(a: Array, h: Array, out: Array | None = None) -> Array:
 
 
 def box(a: Array, h: Array, out: Array | None = None) -> Array:
-    """Return 1 where |a| < 1 and 0 elsewhere: the slope of a ramp that the step is taken for, a surrogate."""
+    """Return 1 where a lies between −1 and 1, and 0 elsewhere: the slope of a ramp, a surrogate for that of a step."""
     return np.less(np.abs(a), 1.0, out=np.empty_like(a) if out is None else out)
 
 
