@@ -86,7 +86,7 @@ class Chapter:
         self.data.update(data)
 
     def records(self, pattern: str) -> list[Record]:
-        """Return the records of the book whose id fits a pattern such as ``nokland/7x240-*``, in the order of their ids.
+        """Return the records whose id fits a pattern such as ``nokland/7x240-*``, in the order of their ids.
 
         What is made from here on says that its numbers come from them. Write the pattern out: a build looks for it
         in the chapter, to run it again when one of these records changes.
