@@ -153,3 +153,14 @@ def test_a_build_notices_when_the_claims_of_another_chapter_change(tmp_path):
     assert claim_inputs(tmp_path, "13-here", "chapter.claim(…)") == {}
     (tmp_path / "expected/digits/06-there/_claims.json").write_text("{}")
     assert claim_inputs(tmp_path, "13-here", asks) != before
+
+
+def test_such_claims_are_among_the_inputs_of_a_chapter_that_judges(tmp_path, make_book):
+    from alignlib.book import chapters
+
+    root = make_book(tmp_path, c13_here=['chapter.verdicts("all", [], alt="…")'], c14_other=["1 + 1"])
+    reference(root)
+    name = "file expected/digits/06-there/_claims.json"
+    judging, other = (chapters._inputs(root, each, {}, {}) for each in chapters.discover(root))
+    assert name in judging
+    assert name not in other
