@@ -72,6 +72,15 @@ def record_inputs(root: Path, mentions: str) -> dict[str, object]:
     return {f"file {RECORDS}/{path.relative_to(home).as_posix()}": digest(path.read_bytes()) for path in paths}
 
 
+def claim_inputs(root: Path, chapter: str, mentions: str) -> dict[str, object]:
+    """Return the digests of what other chapters claim, if the text asks for verdicts: ``chapter.verdicts(…)``."""
+    if ".verdicts(" not in mentions:
+        return {}
+    paths = sorted((root / "expected").glob("*/*/_claims.json"))
+    others = [path for path in paths if path.parent.name != chapter]
+    return {f"file {path.relative_to(root).as_posix()}": digest(path.read_bytes()) for path in others}
+
+
 def notebook_digest(notebook: Mapping[str, Any]) -> str:
     """Return the digest of a notebook's sources and metadata; outputs, which a reader may have stored, are left out."""
     cells = [
