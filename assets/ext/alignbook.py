@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import bookpaint
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -20,10 +21,6 @@ from sphinx.environment.collectors.toctree import TocTreeCollector
 CHAPTER = re.compile(r"chapters/(\d\d)-")
 ANCHOR = re.compile(r'\bid="((table|claim)-[a-z0-9-]+)"')
 FILES = ("svg", "png", "csv", "json")
-#: The theme's script starts each page as "auto", which no colour is defined for, until a later script asks the system.
-THEME_LATER = 'document.documentElement.dataset.theme = localStorage.getItem("theme") || "auto";'
-THEME_NOW = """document.documentElement.dataset.theme = document.documentElement.dataset.mode !== "auto"
-      ? localStorage.getItem("theme") : matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";"""
 
 
 def number_chapters(env: BuildEnvironment) -> None:
@@ -89,26 +86,6 @@ def tidy_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, 
         context[kind] = list(kept.values())
 
 
-def paint_first(app: Sphinx, failed: Exception | None) -> None:
-    """Let no page wait for a script before it shows its text, and none begin in the wrong theme.
-
-    The scripts of the theme, the search index among them, stand in the head of each page and hold up the text below.
-    Deferred ones keep their order, and so do the statements between them once they are modules.
-    """
-    for path in () if failed else Path(app.outdir).rglob("*.html"):
-        if "_static" not in path.relative_to(app.outdir).parts:
-            page = path.read_text(encoding="utf-8")
-            path.write_text(deferred(page), encoding="utf-8")
-
-
-def deferred(page: str) -> str:
-    """Return a page whose scripts in the head are deferred, and whose theme is known before the first paint."""
-    head, end, body = page.partition("</head>")
-    head = re.sub(r"<script(?![^>]*\b(?:defer|async|type)\b)(?=[^>]* src=)", "<script defer", head)
-    head = head.replace("<script>DOCUMENTATION_OPTIONS.", '<script type="module">DOCUMENTATION_OPTIONS.')
-    return head.replace(THEME_LATER, THEME_NOW) + end + body
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
     assign_figure_numbers = TocTreeCollector.assign_figure_numbers
@@ -122,5 +99,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("doctree-read", describe_figures)
     app.connect("doctree-read", name_outputs)
     app.connect("html-page-context", tidy_page, priority=900)
-    app.connect("build-finished", paint_first)
+    app.connect("build-finished", bookpaint.paint_first)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -118,7 +118,7 @@ def new_context(browser: Browser, width: int, **options: Any) -> BrowserContext:
     """Open a window of its own, with its own cache and settings, in which nothing moves by itself."""
     size = {"width": width, "height": HEIGHTS[width]}
     context = browser.new_context(viewport=size, reduced_motion="reduce", color_scheme="light", **options)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     return context
 
 
