@@ -31,7 +31,7 @@ def missing() -> str:
 def pytest_report_header() -> str:
     """Say which book is looked at: an old one would tell about yesterday."""
     book = visit.find_book()
-    profile = json.loads((book / "site.json").read_text())["profile"] if book else ""
+    profile = json.loads((book / "site.json").read_text(encoding="utf-8"))["profile"] if book else ""
     return f"browser: {visit.find_browser()}, book: {f'{book} ({profile})' if book else None}"
 
 

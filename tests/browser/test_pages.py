@@ -3,37 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext
-from visit import THEMES, WIDTHS, Problem, Visit, visiting
+from visit import HEIGHTS, THEMES, WIDTHS, Problem, Visit, visiting
 
 #: What keeps somebody from reading; axe-core also knows "minor" and "moderate".
 GRAVE = {"serious", "critical"}
 #: Without preload it does not fetch the style sheets once more, some from where they are not.
 OPTIONS = {"resultTypes": ["violations"], "preload": False}
-#: The rules whose outcome a theme can change; the others are asked once, for they take most of the time.
+#: The rules whose outcome a theme can change; the others are asked once a width, for they take most of the time.
 OF_COLOUR = ["color-contrast", "link-in-text-block"]
+#: Pages made by one template, one for each figure and each module: opened once, and then made narrow.
+ALIKE = ("figures/", "_modules/")
+#: What their other width can change for axe-core.
+OF_WIDTH = [*OF_COLOUR, "scrollable-region-focusable", "target-size"]
 
 Window = Callable[[int], BrowserContext]
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_a_page_can_be_read_by_everybody(window: Window, home: str, name: str, width: int) -> None:
-    with visiting(window(width), home, name) as visit:
-        visit.go()
-        pictures = []
-        for theme in THEMES:
-            before = len(visit.problems) if theme != THEMES[0] else 0
-            visit.show(theme)
-            visit.look()
-            ask_axe(visit, OF_COLOUR if theme == "dark" else None)
-            if len(visit.problems) > before:
-                pictures.append(visit.picture())
-        if visit.problems:
-            shown = "".join(f"\n  picture: {path}" for path in pictures)
-            pytest.fail(report(visit.problems) + shown, pytrace=False)
+def test_a_page_can_be_read_by_everybody(window: Window, home: str, name: str) -> None:
+    problems: list[Problem] = []
+    pictures: list[Path] = []
+    if name.startswith(ALIKE):
+        with visiting(window(WIDTHS[-1]), home, name) as visit:
+            visit.go()
+            pictures += look_at(visit, None)
+            for width in WIDTHS[:-1]:
+                visit.page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
+                visit.width = width
+                pictures += look_at(visit, OF_WIDTH)
+            problems += visit.problems
+    else:
+        for width in WIDTHS:
+            with visiting(window(width), home, name) as visit:
+                visit.go()
+                pictures += look_at(visit, None)
+                problems += visit.problems
+    if problems:
+        pytest.fail(report(problems) + "".join(f"\n  picture: {path}" for path in pictures), pytrace=False)
+
+
+def look_at(visit: Visit, rules: list[str] | None) -> list[Path]:
+    """Note what is wrong with the page at this width in both themes; return pictures of what is."""
+    pictures = []
+    for theme in THEMES:
+        before = visit.problems[:]
+        visit.show(theme)
+        visit.look()
+        ask_axe(visit, rules if theme == THEMES[0] else OF_COLOUR)
+        if visit.problems != before:
+            pictures.append(visit.picture())
+    return pictures
 
 
 def ask_axe(visit: Visit, rules: list[str] | None) -> None:
