@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,9 @@ OF_COLOUR = ["color-contrast", "link-in-text-block"]
 ALIKE = ("figures/", "_modules/")
 #: What their other width can change for axe-core.
 OF_WIDTH = [*OF_COLOUR, "scrollable-region-focusable", "target-size"]
+
+#: Left out, for a chapter has thousands of them and each is looked at alone; the test below looks at each kind once.
+CODE = {"exclude": [[".highlight pre span"]]}
 
 Window = Callable[[int], BrowserContext]
 
@@ -59,15 +63,35 @@ def look_at(visit: Visit, rules: list[str] | None) -> list[Path]:
     return pictures
 
 
-def ask_axe(visit: Visit, rules: list[str] | None) -> None:
+def ask_axe(visit: Visit, rules: list[str] | None, where: dict[str, list[list[str]]] = CODE) -> None:
     """Note what the accessibility checker axe-core finds grave, by some of its rules or by all."""
     options = OPTIONS | ({"runOnly": rules} if rules else {})
-    for rule in Axe().run(visit.page, options=options).response["violations"]:
+    for rule in Axe().run(visit.page, where, options).response["violations"]:
         if rule["impact"] in GRAVE:
             for node in rule["nodes"]:
-                where = " ".join(str(part) for part in node["target"])
+                place = " ".join(str(part) for part in node["target"])
                 why = " ".join(node["failureSummary"].split())
-                visit.add(f"axe {rule['id']} ({rule['impact']}): {why}", where)
+                visit.add(f"axe {rule['id']} ({rule['impact']}): {why}", place)
+
+
+def test_code_can_be_read_in_every_colour(window: Window, book: Path, home: str) -> None:
+    """One word for each kind of word that the listings of the book colour, all of them on one page."""
+    colours = (book / "_static" / "pygments.css").read_text(encoding="utf-8")
+    kinds = sorted(set(re.findall(r"\.highlight \.([a-z]\w*)\b", colours)) - {"hll", "linenos", "special"})
+    assert len(kinds) > 20
+    with visiting(window(1400), home, "run-it-yourself.html") as visit:
+        visit.go()
+        visit.page.evaluate(
+            "kinds => { const lines = kinds.map(kind => `<span class='${kind}'>word of kind ${kind}</span>`);"
+            " document.querySelector('article .highlight pre').innerHTML = lines.join('\\n'); }",
+            kinds,
+        )
+        for theme in THEMES:
+            visit.show(theme)
+            ask_axe(visit, ["color-contrast"], {"include": [["article .highlight pre"]]})
+        problems = visit.problems
+    if problems:
+        pytest.fail(report(problems), pytrace=False)
 
 
 def report(problems: list[Problem]) -> str:

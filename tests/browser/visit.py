@@ -165,7 +165,8 @@ class Visit:
 
     def go(self) -> None:
         """Open the page and wait until everything on it has come and is drawn."""
-        self.page.goto(self.home + self.name, wait_until="load")
+        answer = self.page.goto(self.home + self.name, wait_until="load")
+        assert answer is None or answer.ok, f"{self.name} is answered by {answer.status}"  # none from a file
         self.settle()
 
     def settle(self) -> None:
