@@ -203,6 +203,9 @@ def test_no_script_holds_up_the_text_of_a_page(tiny: tuple[Path, site.SiteReport
         early = [node.get_text() for node in head.find_all("script", src=False) if node.get("type") != "module"]
         assert not any("DOCUMENTATION_OPTIONS" in text for text in early), "it is not there yet"
         assert any("prefers-color-scheme" in text for text in early), "the theme is not known at the first paint"
+        sources = " ".join(node["src"] for node in fetched)
+        assert "fontawesome" not in sources
+        assert ("searchindex.js" in sources) == (name == "search.html")
 
 
 def test_a_figure_has_its_text_and_its_files(tiny: tuple[Path, site.SiteReport]) -> None:

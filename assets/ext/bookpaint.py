@@ -1,4 +1,4 @@
-"""What a page shows before any script has come: its text at once, in the right theme."""
+"""What a page fetches and shows first: its text at once, in the right theme, and no script that nothing uses."""
 
 from __future__ import annotations
 
@@ -12,13 +12,24 @@ THEME_LATER = 'document.documentElement.dataset.theme = localStorage.getItem("th
 THEME_NOW = """document.documentElement.dataset.theme = document.documentElement.dataset.mode !== "auto"
       ? localStorage.getItem("theme") : matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";"""
 
+#: 540 kB of icons as scripts, all of which the theme has as a font too.
+ICONS = re.compile(r'\s*<script[^>]* src="[^"]*scripts/fontawesome\.js[^"]*"[^>]*></script>')
+#: For results while one types, which this book does not show: the page of results loads them by itself.
+SEARCH = re.compile(r'\s*<script[^>]* src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"[^>]*></script>')
+
 
 def paint_first(app: Sphinx, failed: Exception | None) -> None:
     """Let no page wait for a script before it shows its text, and none begin in the wrong theme."""
     for path in () if failed else Path(app.outdir).rglob("*.html"):
         if "_static" not in path.relative_to(app.outdir).parts:
             page = path.read_text(encoding="utf-8")
-            path.write_text(deferred(page), encoding="utf-8")
+            path.write_text(deferred(lightened(page)), encoding="utf-8")
+
+
+def lightened(page: str) -> str:
+    """Return a page without the theme's scripts that it has no use for."""
+    page = ICONS.sub("", page)
+    return page if 'id="search-results"' in page else SEARCH.sub("", page)
 
 
 def deferred(page: str) -> str:

@@ -91,6 +91,13 @@ class _Handler(SimpleHTTPRequestHandler):
         """Say nothing: what goes wrong is seen from the browser."""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: a reader who leaves a page before all of it has come is no error."""
+
+
 @contextmanager
 def served(book: Path) -> Iterator[str]:
     """Serve the folder on a free port of loopback and give its address, with a slash at the end."""
@@ -98,8 +105,7 @@ def served(book: Path) -> Iterator[str]:
     def handler(*args: Any) -> _Handler:
         return _Handler(*args, directory=str(book))
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
+    with _Server(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
@@ -160,7 +166,7 @@ class Visit:
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.add(f"an error in a script: {error}"))
         self.page.on("request", self._request)
-        self.page.on("requestfailed", lambda request: self.add(f"not loaded: {self._short(request.url)}"))
+        self.page.on("requestfailed", self._failed)
         self.page.on("response", self._response)
 
     def go(self) -> None:
@@ -211,6 +217,10 @@ class Visit:
     def _request(self, request: Request) -> None:
         if not request.url.startswith((self.home, "data:", "blob:")):
             self.add(f"asks another host: {request.url}")
+
+    def _failed(self, request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # which says that the reader has left the page meanwhile
+            self.add(f"not loaded: {self._short(request.url)} ({request.failure})")
 
     def _response(self, response: Response) -> None:
         self.responses.append(response)
