@@ -39,6 +39,16 @@ book: $(ENV) ## execute, check and build the book (PROFILE=digits or mnist)
 test: lint ## lint, types, notebook hygiene, and all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
 
+.PHONY: browser
+browser: $(ENV) ## look at every page of the book built last with Chromium; builds one if there is none
+	@test -f _build/html/index.html || $(MAKE) book
+	ALIGNLIB_BROWSER=required $(BIN)/python -m pytest tests/browser -n 2 --dist worksteal $(PYTEST)
+
+.PHONY: screenshots
+screenshots: $(ENV) ## pictures of every page, phone and laptop, light and dark: _build/browser/screenshots/index.html
+	@test -f _build/html/index.html || $(MAKE) book
+	@$(BIN)/python tests/browser/screenshots.py
+
 .PHONY: lint
 lint: $(ENV) ## only what needs no execution: lint, format, types, hygiene, spelling
 	$(BIN)/python -m ruff check .
@@ -83,7 +93,7 @@ serve: $(ENV) ## show the book built last at http://127.0.0.1:8000 (PORT=8000); 
 .PHONY: lock
 lock: $(ENV) ## write requirements.lock anew from pyproject.toml (UPGRADE=1 takes newer versions)
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-		--extra book --extra dask --extra dev pyproject.toml -o requirements.lock --quiet $(if $(UPGRADE),--upgrade) \
+		--extra book --extra browser --extra dask --extra dev pyproject.toml -o requirements.lock --quiet $(if $(UPGRADE),--upgrade) \
 		--custom-compile-command "make lock"
 
 .PHONY: picture

@@ -231,6 +231,21 @@ def test_the_text_can_refer_to_a_computed_table(tiny: tuple[Path, site.SiteRepor
     assert link["href"].endswith("#table-table-04-second")
 
 
+def test_no_script_holds_up_the_text_of_a_page(tiny: tuple[Path, site.SiteReport]) -> None:
+    for name in ("index.html", "chapters/04-second.html", "search.html"):
+        head = page(tiny[0], name).head
+        assert head is not None
+        fetched = head.find_all("script", src=True)
+        assert len(fetched) > 5
+        assert [node["src"] for node in fetched if not node.has_attr("defer")] == []
+        early = [node.get_text() for node in head.find_all("script", src=False) if node.get("type") != "module"]
+        assert not any("DOCUMENTATION_OPTIONS" in text for text in early), "it is not there yet"
+        assert any("prefers-color-scheme" in text for text in early), "the theme is not known at the first paint"
+        sources = " ".join(node["src"] for node in fetched)
+        assert "fontawesome" not in sources
+        assert ("searchindex.js" in sources) == (name == "search.html")
+
+
 def test_a_figure_has_its_text_and_its_files(tiny: tuple[Path, site.SiteReport]) -> None:
     figure_node = page(tiny[0], "chapters/04-second.html").find(id="fig-second-error")
     assert figure_node.find("img")["alt"] == "Two lines of second-error that fall & stay down."

@@ -15,6 +15,7 @@ from typing import Any
 
 import bookheads
 import bookmarks
+import bookpaint
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -120,4 +121,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("html-page-context", bookheads.ask_ahead)
     app.connect("html-page-context", bookheads.keep_sidebar, priority=900)
     app.connect("html-page-context", tidy_page, priority=900)
+    app.connect("build-finished", bookpaint.paint_first)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
