@@ -8,7 +8,7 @@ import click
 
 from alignlib.book import chapters as book_chapters
 from alignlib.book.chapters import DEFAULT_PROFILE, Chapter
-from alignlib.book.record_commands import record, verify
+from alignlib.book.record_commands import record, sweep, verify
 from alignlib.book.root import find_root
 from alignlib.errors import AlignlibError
 
@@ -126,7 +126,7 @@ def list_chapters() -> None:
         click.echo(chapter.name)
 
 
-for command in (record, verify):
+for command in (record, sweep, verify):
     commands.add_command(command)
 
 

@@ -142,12 +142,7 @@ def _share_scales(drawn: Sequence[Drawn], columns: int) -> None:
 
 
 def _looks(panel: Panel) -> dict[str, style.Look]:
-    """The look of each series: the rule's own, or shades where several series belong to one rule or to none."""
-    looks: dict[str, style.Look] = {}
-    for rule in dict.fromkeys(series.rule for series in panel.series):
-        members = [series.name for series in panel.series if series.rule == rule]
-        looks.update(zip(members, style.shades(rule, len(members)), strict=True))
-    return looks
+    return style.looks(panel.series)
 
 
 # --- Lines ------------------------------------------------------------------------------------------------------

@@ -28,11 +28,11 @@ def executor_at(scheduler: str | None) -> Iterator[Executor | None]:
     except ImportError:
         raise AlignlibError("a scheduler needs Dask, which is not installed: pip install 'alignlib[dask]'.") from None
     try:
-        client = Client(scheduler, timeout=_PATIENCE, set_as_default=False)
+        client = Client(scheduler, timeout=_PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, TimeoutError) as problem:
         raise AlignlibError(
             f"no Dask scheduler answers at {scheduler} ({problem}). Start one with `dask scheduler`, "
             f"and workers with `dask worker {scheduler} --nthreads 1 --nworkers 2`."
         ) from None
-    with client, client.get_executor(pure=False) as executor:
+    with client, client.get_executor(pure=False) as executor:  # type: ignore[no-untyped-call]
         yield executor

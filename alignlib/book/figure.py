@@ -201,11 +201,13 @@ class Wiring:
 
     nodes: ``{"id": "layer 1", "label": "h1"}`` from the input to the error, in the order of the forward pass.
     edges: ``{"source": "error", "target": "layer 1", "matrices": ["B1"]}``.
+    signal: the letter of what arrives at a layer.
     """
 
     rule: str
     nodes: Sequence[Mapping[str, Any]]
     edges: Sequence[Mapping[str, Any]]
+    signal: str = "δ"
 
     def __post_init__(self) -> None:
         known = [node["id"] for node in self.nodes]
@@ -216,12 +218,13 @@ class Wiring:
     def to_json(self) -> JSON:
         """Return the wiring as plain JSON values."""
         edges = [{**edge, "matrices": list(edge["matrices"])} for edge in self.edges]
-        return {"rule": self.rule, "nodes": [dict(node) for node in self.nodes], "edges": edges}
+        data: JSON = {"rule": self.rule, "nodes": [dict(node) for node in self.nodes], "edges": edges}
+        return data if self.signal == "δ" else {**data, "signal": self.signal}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Wiring:
         """Inverse of :meth:`to_json`."""
-        return cls(data["rule"], tuple(data["nodes"]), tuple(data["edges"]))
+        return cls(data["rule"], tuple(data["nodes"]), tuple(data["edges"]), data.get("signal", "δ"))
 
 
 @dataclass(frozen=True)

@@ -86,3 +86,68 @@ def verify(pattern: str, sample: int | None, seed: int, mark: bool, whole: str |
             f"records that the present code does not agree with: {', '.join(bad)}. Either a change of the code altered "
             "what is computed, and `git log` says which, or the record is not what it says."
         )
+
+
+@click.command()
+@click.argument("target")
+@click.argument("settings", nargs=-1, metavar="[NAME=VALUE]...")
+@click.option("--over", multiple=True, metavar="NAME=VALUES", help="What is varied: 1,2,4 or 0:10; may be repeated.")
+@click.option("--profile", default="digits", show_default=True, help="Where a chapter's other parameters come from.")
+@click.option("--show", default="test_error", show_default=True, help="The curve of an experiment that is drawn.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the sweep  [default: runs/sweep-TARGET]")
+@_workers
+@_scheduler
+def sweep(
+    target: str,
+    settings: tuple[str, ...],
+    over: tuple[str, ...],
+    profile: str,
+    show: str,
+    out: Path | None,
+    workers: int | None,
+    scheduler: str | None,
+) -> None:
+    """Run every combination of some settings of TARGET.
+
+    TARGET is a chapter, or the word `experiment`, or the id of a record whose experiment is the start. What is done is
+    skipped; a run that fails is listed at the end. For example:
+
+      alignlib sweep experiment hidden=4x64 epochs=10 --over rule=bp,dfa,ifa --over seed=0:5
+
+      alignlib sweep 4 --over learning_rate=0.001,0.003 --workers 2
+    """
+    from alignlib.book import chapters as book_chapters
+    from alignlib.book import sweeps
+    from alignlib.book.executors import executor_at
+    from alignlib.experiments import Experiment, records
+
+    root = find_root()
+    fixed, varied = sweeps.pairs(settings), sweeps.pairs(over)
+    is_record = "/" in target and not target.endswith(".ipynb")
+    if target == "experiment" or is_record:
+        base = records.read(root / RECORDS, target)[0].experiment if is_record else Experiment()
+        experiments = sweeps.grid_of_experiments(base, fixed, varied)
+        folder = out or Path("runs") / f"sweep-{target.replace('/', '--')}"
+        with executor_at(scheduler) as executor:
+            report = sweeps.sweep_experiments(
+                experiments, list(varied), folder, executor, workers=workers, y=show, say=click.echo
+            )
+    else:
+        chapter = book_chapters.resolve(root, target)
+        combinations = sweeps.grid_of_chapter(chapter, fixed, varied)
+        folder = out or Path("runs") / f"sweep-{chapter.name}"
+        with executor_at(scheduler) as executor:
+            report = sweeps.sweep_chapter(
+                root,
+                chapter,
+                combinations,
+                list(varied),
+                folder,
+                executor,
+                profile=profile,
+                workers=workers,
+                say=click.echo,
+            )
+    click.echo(f"\n{folder / 'results.csv'} and {folder / 'summary.svg'}")
+    if failure := sweeps.last_failure(report):
+        raise failure

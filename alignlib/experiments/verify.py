@@ -108,9 +108,10 @@ def _compared(record: Record, now: Sequence[float]) -> Verdict:
     again = np.array(now)
     if len(then) != len(again):
         return Verdict(record, DIFFERS, len(again), note=f"{len(again)} steps and not {len(then)}")
-    off = np.abs(again - then) / np.maximum(np.abs(then), np.finfo(np.float64).tiny)
-    off[np.isnan(then) & ~np.isfinite(again)] = 0.0  # it had diverged then as it has now
-    off[np.isnan(off)] = np.inf
+    with np.errstate(invalid="ignore"):
+        off = np.abs(again - then) / np.maximum(np.abs(then), np.finfo(np.float64).tiny)
+    off[~np.isfinite(off)] = np.inf
+    off[~np.isfinite(then) & ~np.isfinite(again)] = 0.0  # it had diverged then as it has now
     worst = float(off.max(initial=0.0))
     verdict = Verdict(record, OK, len(now), worst)
     if worst <= verdict.tolerance:

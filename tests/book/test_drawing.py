@@ -17,9 +17,11 @@ from PIL import Image
 
 from alignlib import book
 from alignlib.book import Figure, Guide, panel, series, style
-from alignlib.book.figure import MIME
+from alignlib.book.figure import MIME, Panel
 from alignlib.book.naming import REFERENCE_NAME, short_number, spread_apart
+from alignlib.book.wirings import wiring_panel
 from alignlib.errors import InvalidValue
+from alignlib.wiring import Edge
 
 ALT = "Lines that fall, one for each rule, and dots that stand in rows."
 
@@ -276,6 +278,16 @@ def test_a_wiring_begins_at_the_target_or_goes_by_way_of_the_input():
     assert "$e$" not in drtp
     assert "$y$" in drtp
     assert {r"$\delta_{0}$", "$F$", "$e$"} <= set(pepita.split())
+
+
+def test_a_wiring_may_send_targets_and_pseudo_inverses():
+    edges = [Edge("target", "layer 2", ("V⁺",)), Edge("layer 2", "layer 1", ("W2⁺",))]
+    made = wiring_panel(edges, 2, "tp", "closed form", signal="t")
+    drawn = " ".join(texts(figure(made).draw()))
+    for name in ("$t_{1}$", "$t_{2}$", "$V^{+}$", "$W_{2}^{+}$", "$y$"):
+        assert name in drawn
+    assert "delta" not in drawn
+    assert Panel.from_json(made.to_json()).wiring == made.wiring
 
 
 def test_drawing_is_quick():
