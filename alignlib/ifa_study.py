@@ -1,0 +1,203 @@
+"""The plan of the study of indirect feedback alignment: written down before the first run, computed from nowhere else.
+
+Question: where does IFA learn as well as DFA, FA and backpropagation do, where does it fail, and why?
+
+Design. One base condition, one factor changed at a time, and depth crossed with initial weights. Five rules in each
+condition: BP, FA, DFA, IFA, and *shallow*, where only the output layer learns.
+
+Tuning. In each condition each rule tries the same learning rates, with seeds of their own, on validation data cut out
+of the training data, and takes the one of smallest mean error (the smaller one if two are equal). The test data choose
+nothing. Tuning and reporting train on equally many examples for equally many updates.
+
+Reporting. Ten seeds; a seed fixes the split of the data, initial weights, order of the examples and feedback, so two
+rules are compared in pairs. What counts is the difference of test errors, with its 99 % interval (Student's t):
+
+- *worse* or *better*: the interval excludes zero and the mean is at least half a point;
+- *equal*: the whole interval lies within one point of zero;
+- *undecided*: neither.
+
+The level is 99 % and not 95 % because there are about eighty such comparisons.
+
+Expected, and to be tested: (1) with two hidden layers IFA equals DFA, with sixteen it is worse than DFA and BP from
+every start; (2) orthogonal weights carry IFA deeper than fan-in; (3) with ReLU IFA is worse than DFA; (4) the scale of
+B moves IFA less under RMSprop than under gradient descent with momentum; (5) over the conditions, the larger the angle
+of IFA's signal to backpropagation's in the last hidden layer, the larger IFA's excess error over DFA.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from alignlib.errors import InvalidValue, choose
+from alignlib.experiments import Experiment, Result, grid
+from alignlib.paired import Difference
+from alignlib.tuning import Choice, choose_for_each_rule
+
+RULES = ("bp", "fa", "dfa", "ifa", "shallow")
+#: Rules without random matrices: how these are scaled changes nothing for them.
+WITHOUT_FEEDBACK = ("bp", "shallow")
+
+SEEDS = tuple(range(10))
+TUNING_SEEDS = (100, 101, 102)
+RATES: Mapping[str, tuple[float, ...]] = {
+    "rmsprop": (3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
+    "adam": (3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
+    "sgd": (3e-3, 1e-2, 3e-2, 1e-1, 3e-1),
+}
+
+CONFIDENCE = 0.99
+LEAST = 0.5  #: percentage points: a smaller mean difference is not called worse or better
+CLOSE = 1.0  #: percentage points: an interval within this is called equal
+
+#: Feedback in the manner of the weights, so that signals which travel through it keep their size as well or as badly.
+FEEDBACK = {"fan-in": "fan-out", "glorot": "gaussian", "orthogonal": "orthogonal", "he": "gaussian"}
+
+DEPTHS = (2, 4, 8, 16)
+INITS = ("fan-in", "glorot", "orthogonal")
+WIDTH, DEPTH = 64, 4
+
+#: 1152 examples are 18 mini-batches, and what a validation set leaves of the bundled digits is enough for them.
+BASE = Experiment(
+    dataset="digits",
+    hidden=(WIDTH,) * DEPTH,
+    activation="tanh",
+    output="logistic",
+    init="fan-in",
+    feedback=FEEDBACK["fan-in"],
+    optimizer="rmsprop",
+    epochs=40,
+    batch_size=64,
+    train_size=1152,
+    probe=128,
+    record_every=180,
+    rule="ifa",
+)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One row of the study: what differs from the base, and the experiment of IFA in it.
+
+    ``factor`` and ``level`` are for people; ``name`` is an identifier.
+    """
+
+    name: str
+    factor: str
+    level: str
+    experiment: Experiment
+
+    def of(self, rule: str) -> Experiment:
+        """Return the experiment of ``rule``; what a rule does not use is as in the base, so equal runs are run once."""
+        own = replace(self.experiment, rule=choose("rule", rule, RULES))
+        if rule in WITHOUT_FEEDBACK:
+            return replace(own, feedback=BASE.feedback, feedback_scale=BASE.feedback_scale)
+        return own
+
+    def tuning(self, rule: str) -> list[Experiment]:
+        """Return the runs from which ``rule`` takes its learning rate: judged on validation data, without angles."""
+        asked = replace(self.of(rule), evaluate="validation", probe=0, record_every=self._updates)
+        return grid(asked, learning_rate=RATES[asked.optimizer], seed=TUNING_SEEDS)
+
+    def reported(self, rule: str, learning_rate: float) -> list[Experiment]:
+        """Return the runs of ``rule`` that are reported: one a seed, judged on the test data."""
+        return grid(self.of(rule), learning_rate=[learning_rate], seed=SEEDS)
+
+    @property
+    def _updates(self) -> int:
+        e = self.experiment
+        return e.epochs * -(-(e.train_size or 0) // e.batch_size)
+
+
+def conditions() -> tuple[Condition, ...]:
+    """Return all conditions, the base first."""
+    return tuple(_conditions())
+
+
+def _conditions() -> Iterator[Condition]:
+    yield Condition("base", "base", f"{DEPTH}×{WIDTH}, tanh, fan-in, RMSprop, digits", BASE)
+    for depth in DEPTHS:
+        for init in INITS:
+            changed = replace(BASE, hidden=(WIDTH,) * depth, init=init, feedback=FEEDBACK[init])
+            if changed != BASE:
+                yield Condition(f"depth-{depth}-{init}", "depth and start", f"{depth} layers, {init}", changed)
+    for width in (32, 128, 256):
+        yield Condition(f"width-{width}", "width", f"{width} units", replace(BASE, hidden=(width,) * DEPTH))
+    for units in ("logistic", "relu", "linear"):
+        yield Condition(f"units-{units}", "units", units, replace(BASE, activation=units))
+    he = replace(BASE, activation="relu", init="he", feedback=FEEDBACK["he"])
+    yield Condition("units-relu-he", "units", "relu, from He's weights", he)
+    for scale in (0.1, 10.0):
+        yield Condition(f"scale-{scale:g}", "scale of B", f"{scale:g}", replace(BASE, feedback_scale=scale))
+    sgd = replace(BASE, optimizer="sgd", momentum=0.9)
+    yield Condition("sgd", "optimiser", "gradient descent with momentum", sgd)
+    for scale in (0.1, 10.0):
+        changed = replace(sgd, feedback_scale=scale)
+        yield Condition(f"sgd-scale-{scale:g}", "scale of B", f"{scale:g}, gradient descent", changed)
+    yield Condition("adam", "optimiser", "Adam", replace(BASE, optimizer="adam"))
+    yield Condition("softmax", "output", "softmax", replace(BASE, output="softmax"))
+    for name in ("mnist", "fashion-mnist"):
+        # 32 mini-batches a pass; one record at the end, since the test set is five times the training set
+        reduced = replace(BASE, dataset=name, train_size=2048, record_every=1280)
+        yield Condition(name, "data", f"{name}, 2,048 training examples", reduced)
+
+
+def condition(name: str) -> Condition:
+    """Return the condition called ``name``; InvalidValue gives the nearest name."""
+    by_name = {each.name: each for each in conditions()}
+    return by_name[choose("condition", name, by_name)]
+
+
+def tuning_runs() -> dict[str, Experiment]:
+    """Return all runs that choose learning rates, by an identifier "condition,rule,rate,seed", each once."""
+    runs = {
+        f"{each.name},{rule},{e.learning_rate:g},{e.seed}": e
+        for each in conditions()
+        for rule in RULES
+        for e in each.tuning(rule)
+    }
+    return _each_once(runs)
+
+
+def reported_runs(tuned: Sequence[Result]) -> dict[str, Experiment]:
+    """Return all runs that are reported, by an identifier "condition,rule,seed", given the results of the tuning."""
+    runs = {
+        f"{each.name},{rule},{e.seed}": e
+        for each in conditions()
+        for rule, choice in choices(each, tuned).items()
+        for e in each.reported(rule, choice.value)
+    }
+    return _each_once(runs)
+
+
+def _each_once(runs: Mapping[str, Experiment]) -> dict[str, Experiment]:
+    first: dict[Experiment, str] = {}
+    for name, experiment in runs.items():
+        first.setdefault(experiment, name)
+    return {name: experiment for experiment, name in first.items()}
+
+
+def choices(condition: Condition, tuned: Sequence[Result]) -> dict[str, Choice]:
+    """Return what each rule chose in a condition; its ``value`` is the learning rate that was used.
+
+    Raises
+    ------
+    InvalidValue
+        If a run of the tuning is missing.
+    """
+    by_experiment = {result.experiment: result for result in tuned}
+    found: dict[str, Choice] = {}
+    for rule in RULES:
+        asked = condition.tuning(rule)
+        missing = [e for e in asked if e not in by_experiment]
+        if missing:
+            raise InvalidValue(f"{condition.name}, {rule}: {len(missing)} of {len(asked)} tuning runs are missing.")
+        found |= choose_for_each_rule([by_experiment[e] for e in asked], margin=0.0)
+    return found
+
+
+def verdict(difference: Difference) -> str:
+    """Return "worse", "better", "equal" or "undecided" for a difference of errors in points, IFA minus another rule."""
+    if difference.excludes_zero and abs(difference.mean) >= LEAST:
+        return "worse" if difference.mean > 0 else "better"
+    return "equal" if max(-difference.low, difference.high) <= CLOSE else "undecided"
