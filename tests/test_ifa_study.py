@@ -1,0 +1,103 @@
+"""The plan of the study: equal chances for every rule, nothing chosen by the test data, a verdict as written down."""
+
+import re
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from alignlib import InvalidValue, ifa_study
+from alignlib.experiments import Experiment, Result
+from alignlib.paired import difference
+
+CONDITIONS = ifa_study.conditions()
+
+
+def fake(experiment: Experiment, error: float) -> Result:
+    return Result(experiment, {"test_error": np.array([90.0, error])}, "", 0.0, 1, {})
+
+
+def tuned(best=1e-2):
+    """Every rule does best at one learning rate, whatever the condition; gradient descent at its middle one."""
+    return [fake(e, abs(np.log(e.learning_rate / best))) for e in ifa_study.tuning_runs().values()]
+
+
+def test_names_are_identifiers_and_no_condition_comes_twice():
+    names = [each.name for each in CONDITIONS]
+    assert len(set(names)) == len(names) == len({each.experiment for each in CONDITIONS})
+    assert CONDITIONS[0].experiment == ifa_study.BASE
+    for name in (*ifa_study.tuning_runs(), *ifa_study.reported_runs(tuned())):
+        assert re.fullmatch(r"[a-z0-9][a-z0-9\-_.=,+]*", name)
+
+
+@pytest.mark.parametrize("each", CONDITIONS, ids=lambda c: c.name)
+def test_every_rule_is_tuned_alike(each):
+    rates = {rule: [e.learning_rate for e in each.tuning(rule)] for rule in ifa_study.RULES}
+    assert all(tried == rates["ifa"] for tried in rates.values())
+    for rule in ifa_study.RULES:
+        for e in each.tuning(rule):
+            assert e.evaluate == "validation"
+            assert e.seed not in ifa_study.SEEDS
+        for e in each.reported(rule, 0.01):
+            assert (e.evaluate, e.train_size) == ("test", each.tuning(rule)[0].train_size)
+
+
+@pytest.mark.parametrize("each", CONDITIONS[1:], ids=lambda c: c.name)
+def test_a_condition_changes_one_factor_of_the_base(each):
+    base = asdict(ifa_study.BASE)
+    changed = {name for name, value in asdict(each.experiment).items() if value != base[name]}
+    together = [
+        {"hidden"},
+        {"init", "feedback"},
+        {"hidden", "init", "feedback"},  # depth and start, crossed
+        {"activation"},
+        {"activation", "init", "feedback"},  # ReLU from the weights made for it
+        {"feedback_scale"},
+        {"optimizer", "momentum"},
+        {"optimizer", "momentum", "feedback_scale"},  # the scale matters where nothing divides it out
+        {"optimizer"},
+        {"output"},
+        {"dataset", "train_size", "record_every"},
+    ]
+    assert changed in together
+
+
+def test_runs_that_cannot_differ_are_run_once():
+    reported = ifa_study.reported_runs(tuned())
+    assert len(set(reported.values())) == len(reported)
+    assert "scale-10,ifa,0" in reported
+    assert "scale-10,bp,0" not in reported  # no feedback to be scaled: the run of the base
+    assert ifa_study.condition("scale-10").of("bp") == ifa_study.condition("base").of("bp")
+
+
+def test_the_reported_runs_take_the_rate_that_validation_chose():
+    rates = {e.learning_rate for e in ifa_study.reported_runs(tuned(best=3e-3)).values() if e.optimizer == "adam"}
+    assert rates == {3e-3}
+    early = ifa_study.snapshot_runs(tuned(best=3e-3))
+    assert {e.epochs for e in early.values()} == {ifa_study.SNAPSHOT}
+    assert {e.rule for e in early.values()} == set(ifa_study.ANGLED)
+    assert set(early) < set(ifa_study.reported_runs(tuned(best=3e-3)))
+
+
+def test_a_missing_run_is_named():
+    base = ifa_study.condition("base")
+    found = [result for result in tuned() if result.experiment != base.tuning("ifa")[-1]]
+    with pytest.raises(InvalidValue, match="base, ifa: 1 of 15 tuning runs are missing"):
+        ifa_study.choices(base, found)
+    with pytest.raises(InvalidValue, match="depth-8-glorot"):
+        ifa_study.condition("depth-8-gloro")
+
+
+@pytest.mark.parametrize(
+    ("differences", "said"),
+    [
+        ([2.0, 2.1, 1.9, 2.2], "worse"),
+        ([-2.0, -2.1, -1.9, -2.2], "better"),
+        ([0.3, 0.31, 0.29, 0.3], "equal"),  # surely above zero, but too small to matter
+        ([0.1, -0.1, 0.05, 0.0], "equal"),
+        ([3.0, -3.0, 2.0, -1.0], "undecided"),
+        ([0.6, 0.61, 0.59, 0.6], "worse"),
+    ],
+)
+def test_verdicts(differences, said):
+    assert ifa_study.verdict(difference(differences, np.zeros(4), ifa_study.CONFIDENCE)) == said
