@@ -31,9 +31,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+import numpy.typing as npt
+
+from alignlib._typing import Array
 from alignlib.errors import InvalidValue, choose
 from alignlib.experiments import Experiment, Result, grid
-from alignlib.paired import Difference
+from alignlib.paired import Difference, difference
 from alignlib.tuning import Choice, choose_for_each_rule
 
 RULES = ("bp", "fa", "dfa", "ifa", "shallow")
@@ -207,12 +211,73 @@ def choices(condition: Condition, tuned: Sequence[Result]) -> dict[str, Choice]:
     by_experiment = {result.experiment: result for result in tuned}
     found: dict[str, Choice] = {}
     for rule in RULES:
-        asked = condition.tuning(rule)
-        missing = [e for e in asked if e not in by_experiment]
-        if missing:
-            raise InvalidValue(f"{condition.name}, {rule}: {len(missing)} of {len(asked)} tuning runs are missing.")
-        found |= choose_for_each_rule([by_experiment[e] for e in asked], margin=0.0)
+        asked = _found(by_experiment, condition.tuning(rule), f"{condition.name}, {rule}: tuning")
+        found |= choose_for_each_rule(asked, margin=0.0)
     return found
+
+
+def _found(results: Mapping[Experiment, Result], asked: Sequence[Experiment], what: str) -> list[Result]:
+    missing = sum(e not in results for e in asked)
+    if missing:
+        raise InvalidValue(
+            f"{what}: {missing} of {len(asked)} runs are missing. Run them: `alignlib record ifa-study`."
+        )
+    return [results[e] for e in asked]
+
+
+class Study:
+    """The finished runs, found by condition and rule. Every method raises InvalidValue if some are missing."""
+
+    def __init__(self, results: Sequence[Result]):
+        self._results = {result.experiment: result for result in results}
+        self._rates: dict[str, dict[str, Choice]] = {}
+
+    def choices(self, condition: Condition) -> dict[str, Choice]:
+        """Return what each rule chose in a condition on validation data."""
+        if condition.name not in self._rates:
+            self._rates[condition.name] = choices(condition, self._tuned(condition))
+        return self._rates[condition.name]
+
+    def _tuned(self, condition: Condition) -> list[Result]:
+        asked = [e for rule in RULES for e in condition.tuning(rule)]
+        return [self._results[e] for e in asked if e in self._results]
+
+    def reported(self, condition: Condition, rule: str) -> list[Result]:
+        """Return the runs of a rule on the test data, one a seed of ``SEEDS``, in their order."""
+        asked = condition.reported(rule, self.choices(condition)[rule].value)
+        return _found(self._results, asked, f"{condition.name}, {rule}: reported")
+
+    def snapshots(self, condition: Condition, rule: str) -> list[Result]:
+        """Return the same runs, stopped after ``SNAPSHOT`` passes."""
+        asked = condition.snapshots(rule, self.choices(condition)[rule].value)
+        return _found(self._results, asked, f"{condition.name}, {rule}: snapshot")
+
+    def errors(self, condition: Condition, rule: str) -> Array:
+        """Return the test errors in percent, shape (seeds,)."""
+        return np.array([result.final("test_error") for result in self.reported(condition, rule)])
+
+    def difference(self, condition: Condition, rule: str) -> Difference:
+        """Return IFA's test error minus that of ``rule``, same seeds, with its interval at ``CONFIDENCE``."""
+        return difference(self.errors(condition, "ifa"), self.errors(condition, rule), CONFIDENCE)
+
+    def by_layer(self, condition: Condition, rule: str, curve: str) -> Array:
+        """Return "delta_angle", "gradient_angle" or "delta_norm" after ``SNAPSHOT`` passes, shape (seeds, layers)."""
+        layers = range(1, len(condition.experiment.hidden) + 1)
+        runs = self.snapshots(condition, rule)
+        return np.array([[run.final(f"{curve}/{layer}") for layer in layers] for run in runs])
+
+
+def rank_correlation(u: npt.ArrayLike, v: npt.ArrayLike) -> float:
+    """Return Spearman's correlation of two rows of equal length, from −1 to 1; equal values share their mean rank."""
+    ranks = [_ranks(np.asarray(each, np.float64)) for each in (u, v)]
+    return float(np.corrcoef(np.array(ranks))[0, 1])
+
+
+def _ranks(values: Array) -> Array:
+    below = np.sum(values[:, np.newaxis] > values, axis=1)
+    equal = np.sum(values[:, np.newaxis] == values, axis=1)
+    ranks: Array = below + (equal - 1) / 2
+    return ranks
 
 
 def verdict(difference: Difference) -> str:

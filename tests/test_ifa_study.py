@@ -82,7 +82,7 @@ def test_the_reported_runs_take_the_rate_that_validation_chose():
 def test_a_missing_run_is_named():
     base = ifa_study.condition("base")
     found = [result for result in tuned() if result.experiment != base.tuning("ifa")[-1]]
-    with pytest.raises(InvalidValue, match="base, ifa: 1 of 15 tuning runs are missing"):
+    with pytest.raises(InvalidValue, match="base, ifa: tuning: 1 of 15 runs are missing"):
         ifa_study.choices(base, found)
     with pytest.raises(InvalidValue, match="depth-8-glorot"):
         ifa_study.condition("depth-8-gloro")
@@ -101,3 +101,28 @@ def test_a_missing_run_is_named():
 )
 def test_verdicts(differences, said):
     assert ifa_study.verdict(difference(differences, np.zeros(4), ifa_study.CONFIDENCE)) == said
+
+
+def test_the_study_finds_its_runs():
+    results = tuned(best=3e-3)
+    base = ifa_study.condition("base")
+    for rule in ifa_study.RULES:
+        for e in base.reported(rule, 3e-3):
+            results.append(fake(e, 5.0 + e.seed + (rule == "ifa")))
+    for e in base.snapshots("ifa", 3e-3):
+        curves = {f"delta_angle/{n}": np.array([90.0, 10.0 * n + e.seed]) for n in (1, 2, 3, 4)}
+        results.append(Result(e, curves, "", 0.0, 1, {}))
+    study = ifa_study.Study(results)
+    assert {choice.value for choice in study.choices(base).values()} == {3e-3}
+    np.testing.assert_array_equal(study.errors(base, "ifa"), 6.0 + np.arange(10))
+    assert study.difference(base, "dfa").mean == pytest.approx(1.0)
+    np.testing.assert_array_equal(study.by_layer(base, "ifa", "delta_angle")[2], [12.0, 22.0, 32.0, 42.0])
+    with pytest.raises(InvalidValue, match="sgd, bp: reported: 10 of 10 runs are missing"):
+        study.errors(ifa_study.condition("sgd"), "bp")
+
+
+def test_rank_correlation():
+    assert ifa_study.rank_correlation([1, 2, 3], [10, 20, 1000]) == pytest.approx(1.0)
+    assert ifa_study.rank_correlation([1, 2, 3], [3, 2, 1]) == pytest.approx(-1.0)
+    # by hand: ranks 0, 1.5, 1.5, 3 and 0, 1, 2, 3
+    assert ifa_study.rank_correlation([1, 5, 5, 9], [1, 2, 3, 4]) == pytest.approx(4.5 / np.sqrt(4.5 * 5))
