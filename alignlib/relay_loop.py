@@ -38,6 +38,8 @@ before f′ of layer l; the recursion is that of the second moments of products 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +47,7 @@ import numpy.typing as npt
 from alignlib import metrics
 from alignlib._typing import Array
 from alignlib.errors import InvalidValue
+from alignlib.experiments.bench import Bench
 from alignlib.linear_relay import relayed_feedback
 from alignlib.network import MLP, Trace
 from alignlib.rules import Backprop, IndirectFeedbackAlignment
@@ -181,6 +184,50 @@ def combined_angles(entry: npt.ArrayLike, best: npt.ArrayLike) -> Array:
     lost = np.tan(np.radians(np.asarray(best, np.float64))) ** 2
     arrived: Array = np.degrees(np.arccos(cosine / np.sqrt(1.0 + cosine**2 * lost)))
     return arrived
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a run did, at the start and after every pass, shapes (passes + 1,), unless said otherwise.
+
+    ``wrong`` is the share of examples with λ < 0, ``error`` the test error in percent. ``relay_turn`` and
+    ``weight_turn`` (passes,) are degrees by which W_H ⋯ W_2 B_1, the relay to the last hidden layer H, and the single
+    matrices W_2 … W_H (their mean) turned during each pass.
+    """
+
+    wrong: Array
+    error: Array
+    relay_turn: Array
+    weight_turn: Array
+
+
+def follow(bench: Bench, examples: int = 256) -> Course:
+    """Train an experiment of IFA to its end, measuring λ on so many training examples.
+
+    Raises
+    ------
+    InvalidValue
+        If the rule of the experiment is not IFA, or there is no station.
+    """
+    rule = bench.rule
+    if not isinstance(rule, IndirectFeedbackAlignment) or len(bench.network.hidden) < 2:
+        raise InvalidValue(f"needed: IFA and at least 2 hidden layers; received {bench.experiment}.")
+    x, y = bench.data.x_train[:examples], bench.data.y_train[:examples]
+    wrong, error, relays, weights = [], [], [], []
+
+    def measure() -> None:
+        wrong.append(float(np.mean(loss_rates(rule, bench.network, x, y) < 0)))
+        error.append(bench.test_error())
+        relays.append(relayed_feedback(bench.network, rule)[-1].copy())
+        weights.append([layer.weight.copy() for layer in bench.network.hidden[1:]])
+
+    measure()
+    for step in bench.updates():
+        if step.ends_epoch:
+            measure()
+    relay_turn = [metrics.angle(a, b) for a, b in pairwise(relays)]
+    weight_turn = [np.mean([metrics.angle(*pair) for pair in zip(a, b, strict=True)]) for a, b in pairwise(weights)]
+    return Course(np.array(wrong), np.array(error), np.array(relay_turn), np.array(weight_turn))
 
 
 def _slope_moments(network: MLP, q: Array) -> Sequence[Array]:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from alignlib import MLP, InvalidValue, metrics, relay_loop
+from alignlib import MLP, Experiment, InvalidValue, metrics, relay_loop, run
+from alignlib.experiments.bench import Bench
 from alignlib.rules import Backprop, DirectFeedbackAlignment, FeedbackAlignment, IndirectFeedbackAlignment, Shallow
 from alignlib.rules.base import transported
 
@@ -145,3 +146,24 @@ def test_what_entry_and_relay_lose_adds_up(init, share):
         assert metrics.mean_angle(delta, theirs[layer.index]) == pytest.approx(
             float(relay_loop.combined_angles(entry, best)), abs=3.0
         )
+
+
+def test_a_followed_run_is_the_run_itself():
+    experiment = Experiment(hidden=(12, 12, 12), rule="ifa", epochs=3, train_size=128, probe=0)
+    bench = Bench(experiment)
+    before = [W.copy() for W in bench.network.weights[1:-1]]
+    course = relay_loop.follow(bench)
+    assert [len(each) for each in (course.wrong, course.error, course.relay_turn, course.weight_turn)] == [4, 4, 3, 3]
+    np.testing.assert_array_equal(course.error, run(experiment, show_progress=False).curves["test_error"])
+    assert np.all((course.wrong >= 0) & (course.wrong <= 1))
+    once = Bench(Experiment(hidden=(12, 12, 12), rule="ifa", epochs=1, train_size=128, probe=0))
+    relay_loop.follow(once)
+    turned = np.mean([metrics.angle(*pair) for pair in zip(before, once.network.weights[1:-1], strict=True)])
+    assert course.weight_turn[0] == pytest.approx(turned)
+
+
+@pytest.mark.parametrize("changes", [{"rule": "dfa"}, {"hidden": (12,)}])
+def test_only_a_relay_can_be_followed(changes):
+    settings = {"hidden": (12, 12), "rule": "ifa", "epochs": 1, "train_size": 64} | changes
+    with pytest.raises(InvalidValue, match="needed: IFA and at least 2 hidden layers"):
+        relay_loop.follow(Bench(Experiment(**settings)))
