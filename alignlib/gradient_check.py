@@ -9,15 +9,16 @@ import numpy.typing as npt
 
 from alignlib._typing import Array
 from alignlib.errors import InvalidValue
-from alignlib.network import MLP
+from alignlib.network import MLP, Masks
 from alignlib.rules import Rule
 
 
-def finite_differences(network: MLP, x: Array, y: Array, step: float = 1e-5) -> Array:
+def finite_differences(network: MLP, x: Array, y: Array, step: float = 1e-5, masks: Masks | None = None) -> Array:
     """Return the gradient of the mean loss by central differences, (loss(p + step) − loss(p − step)) / 2 step.
 
     x (batch, n_in), y (batch, n_out); the result is flat, one float64 for each of ``network.parameters``, in their
     order. It costs two forward passes a parameter. The parameters are as before, also if it fails half way.
+    With ``masks`` it is that of the network which dropout leaves (see :meth:`alignlib.MLP.trace`).
 
     Raises
     ------
@@ -31,9 +32,9 @@ def finite_differences(network: MLP, x: Array, y: Array, step: float = 1e-5) -> 
     try:
         for i, parameter in enumerate(before):
             network.parameters[i] = parameter + step
-            above = network.mean_loss(x, y)
+            above = network.mean_loss(x, y, masks)
             network.parameters[i] = parameter - step
-            below = network.mean_loss(x, y)
+            below = network.mean_loss(x, y, masks)
             network.parameters[i] = parameter
             gradient[i] = (above - below) / (2 * step)
     finally:

@@ -282,7 +282,7 @@ def test_outside_of_a_book_the_command_says_what_a_book_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("alignlib.book.chapters.CLONE", tmp_path / "nowhere")
+    monkeypatch.setattr("alignlib.book.root.CLONE", tmp_path / "nowhere")
     assert cli.run(["list"]) == 1
     assert "no book found" in capsys.readouterr().err
 

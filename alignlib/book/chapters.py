@@ -20,11 +20,10 @@ import yaml
 from alignlib.book import freshness
 from alignlib.book.files import build_lock, digest, explain, remove_unfinished, write_file, write_json
 from alignlib.book.parameters import Parameter, Value, check_values, parse_values, read_parameters
+from alignlib.book.root import FOLDER
 from alignlib.errors import AlignlibError, InvalidValue, choose, nearest
 
-FOLDER = "chapters"
 NAME = re.compile(r"(\d\d)-([a-z0-9]+(?:-[a-z0-9]+)*)")
-CLONE = Path(__file__).resolve().parents[2]
 DEFAULT_PROFILE = "digits"
 EVERY_CHAPTER = "all"
 
@@ -59,24 +58,6 @@ class Execution:
     seconds: float
     ran: bool
     reasons: tuple[str, ...] = ()
-
-
-def find_root(start: Path | None = None) -> Path:
-    """Return the book's folder: the nearest one upwards from ``start`` that holds ``chapters``, else the clone's.
-
-    Raises
-    ------
-    AlignlibError
-        If there is none, with what was looked for.
-    """
-    start = (start or Path.cwd()).resolve()
-    for folder in (start, *start.parents, CLONE):
-        if (folder / FOLDER).is_dir() and ((folder / "_toc.yml").exists() or (folder / "profiles").is_dir()):
-            return folder
-    raise AlignlibError(
-        f"no book found in {start} or above it: a book has a folder {FOLDER!r} and a _toc.yml. "
-        "Clone the repository and work inside it."
-    )
 
 
 def discover(root: Path) -> list[Chapter]:
@@ -388,7 +369,7 @@ def plan(root: Path, profile: str, *, force: bool = False) -> list[Execution]:
     planned = []
     for chapter in discover(root):
         output = home / "executed" / FOLDER / chapter.path.name
-        now = _inputs(chapter, settings[chapter.name], shared)
+        now = _inputs(root, chapter, settings[chapter.name], shared)
         record = freshness.read_record(_record(home, chapter))
         reasons = freshness.reasons(record, now, output)
         if force and not reasons:
@@ -461,7 +442,7 @@ def _perform(job: _Job, temporary: Path) -> float:
 
     started = time.perf_counter()
     # noted before anything is read, so that a change made meanwhile counts as one at the next build
-    inputs = _inputs(job.chapter, job.values, freshness.shared_inputs(job.root)) if job.record else {}
+    inputs = _inputs(job.root, job.chapter, job.values, freshness.shared_inputs(job.root)) if job.record else {}
     notebook = _runnable(job.chapter)
     place = kernel.Place(
         job.chapter.name,
@@ -506,15 +487,18 @@ def _text(notebook: Any) -> str:
     return text.rstrip("\n") + "\n"
 
 
-def _inputs(chapter: Chapter, values: Mapping[str, Value], shared: Mapping[str, object]) -> dict[str, object]:
+def _inputs(
+    root: Path, chapter: Chapter, values: Mapping[str, Value], shared: Mapping[str, object]
+) -> dict[str, object]:
     declared = parameters(chapter)
     own: dict[str, object] = {"chapter": freshness.notebook_digest(read_notebook(chapter.path))}
     own.update({f"parameter {name}": value for name, value in effective(declared, values).items()})
-    return {**shared, **own, **freshness.dataset_inputs(_mentions(chapter, values))}
+    mentions = _mentions(chapter, values)
+    return {**shared, **own, **freshness.dataset_inputs(mentions), **freshness.record_inputs(root, mentions)}
 
 
 def _mentions(chapter: Chapter, values: Mapping[str, Value]) -> str:
-    """Return the text in which a chapter can name the data sets it uses."""
+    """Return the text in which a chapter can name the data sets and the records it uses."""
     code = [source_of(c) for c in read_notebook(chapter.path)["cells"] if c.get("cell_type") == "code"]
     return "\n".join([*code, json.dumps(values)])
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from alignlib.book import chapters as book_chapters
-from alignlib.book.chapters import DEFAULT_PROFILE, Chapter, find_root
+from alignlib.book.chapters import DEFAULT_PROFILE, Chapter
+from alignlib.book.root import find_root
 from alignlib.errors import AlignlibError
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}

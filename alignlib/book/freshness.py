@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from alignlib.book.files import digest
+from alignlib.book.root import RECORDS
+from alignlib.experiments.records import files
 
 PACKAGE = Path(__file__).resolve().parents[1]
 #: Rooms that execute, check and publish chapters but are not used by them. Every other file counts.
@@ -52,6 +55,18 @@ def dataset_inputs(mentions: str) -> dict[str, object]:
 
     named = [name for name in ARCHIVES if f'"{name}"' in mentions.replace("'", '"')]
     return {f"dataset {name}": _present(name) for name in named}
+
+
+def record_inputs(root: Path, mentions: str) -> dict[str, object]:
+    """Return the digests of the records that the text reads with ``chapter.records(…)``.
+
+    A pattern that is not written out there may mean any of them.
+    """
+    calls = re.findall(r"""\.records\(\s*(?:["']([^"']+)["']\s*[,)])?""", mentions)
+    patterns = {pattern or "*" for pattern in calls}
+    home = root / RECORDS
+    paths = sorted({path for pattern in patterns for path in files(home, pattern)})
+    return {f"file {RECORDS}/{path.relative_to(home).as_posix()}": digest(path.read_bytes()) for path in paths}
 
 
 def notebook_digest(notebook: Mapping[str, Any]) -> str:

@@ -15,7 +15,9 @@ from typing import Any
 
 from alignlib.book.claims import Claim, Column, Table, Value, as_tolerance, columns_of
 from alignlib.book.figure import EXACT, JSON, Figure, Panel, Tolerance
+from alignlib.book.root import RECORDS, find_root
 from alignlib.errors import InvalidValue, nearest
+from alignlib.experiments.records import Record, read, summary
 
 PROFILE_VARIABLE = "ALIGNLIB_PROFILE"
 
@@ -62,6 +64,7 @@ class Chapter:
         self.profile = os.environ.get(PROFILE_VARIABLE) or "custom"
         self.parameters = read_parameters(namespace)
         self.data: dict[str, str] = {}
+        self.read: dict[str, Record] = {}
         self.made: dict[str, str] = {}
 
     def __repr__(self) -> str:
@@ -78,6 +81,24 @@ class Chapter:
     def uses(self, data: Mapping[str, str]) -> None:
         """Remember data sets by name and checksum, for the provenance of all that follows."""
         self.data.update(data)
+
+    def records(self, pattern: str) -> list[Record]:
+        """Return the records of the book whose id fits a pattern such as "nokland/7x240-*", in the order of their ids.
+
+        What is made from here on says that its numbers come from them. Write the pattern out: a build looks for it
+        in the chapter, to run it again when one of these records changes.
+
+        Raises
+        ------
+        InvalidValue
+            If none fits, with the nearest id.
+        RecordError
+            If one was edited or cannot be read.
+        """
+        found = read(find_root() / RECORDS, pattern)
+        self.read.update({record.id: record for record in found})
+        self.uses({record.experiment.dataset: record.result.data_checksum for record in found})
+        return found
 
     def figure(
         self, id: str, panels: Panel | Sequence[Panel], *, alt: str, data: Mapping[str, str] | None = None
@@ -142,6 +163,7 @@ class Chapter:
 
     def provenance(self, id: str, data: Mapping[str, str]) -> JSON:
         """Return where a figure or table comes from, as plain JSON values."""
+        origin = {"records": summary(self.read.values())} if self.read else {}
         return {
             "figure": id,
             "chapter": self.name,
@@ -149,6 +171,7 @@ class Chapter:
             "parameters": dict(self.parameters),
             "data": dict(sorted({**self.data, **data}.items())),
             "versions": versions(),
+            **origin,
         }
 
     def _register(self, id: str, kind: str) -> None:

@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from alignlib import arrays as where
 from alignlib import datasets, optimizers
 from alignlib._typing import Rng
+from alignlib.adversarial import Adversary
 from alignlib.convnet import ConvNet
 from alignlib.datasets import Dataset
+from alignlib.dropout import Dropout
 from alignlib.errors import InvalidValue
 from alignlib.experiments.experiment import PUBLISHED, Experiment
 from alignlib.experiments.measure import Answers, EarlyStop, Recorder
@@ -24,13 +27,17 @@ from alignlib.training import Step, Teacher, train
 
 def streams(seed: int) -> dict[str, Rng]:
     """Return independent generators for everything random in a run; each is the same whatever the others do."""
-    names = ("data", "weights", "feedback", "order", "label noise")
+    # new names go to the end: the children before them stay the same
+    names = ("data", "weights", "feedback", "order", "label noise", "dropout input", "dropout hidden")
     children = np.random.SeedSequence(seed).spawn(len(names))
     return {name: np.random.default_rng(child) for name, child in zip(names, children, strict=True)}
 
 
-def prepare(experiment: Experiment) -> tuple[Dataset, MLP, Rule]:
-    """Return the data, the untrained network and the rule of an experiment, as :func:`run` starts from them."""
+def prepare(experiment: Experiment, arrays: str = "numpy") -> tuple[Dataset, MLP, Rule]:
+    """Return the data, the untrained network and the rule of an experiment, as :func:`run` starts from them.
+
+    ``arrays`` says where network and rule are; the data stay in this machine's memory.
+    """
     rng = streams(experiment.seed)
     data = datasets.load(experiment.dataset, rng=rng["data"], dtype=experiment.dtype)
     if experiment.evaluate == "validation":
@@ -39,7 +46,7 @@ def prepare(experiment: Experiment) -> tuple[Dataset, MLP, Rule]:
         data = data.take(experiment.train_size)
     if experiment.label_noise:
         data = datasets.shuffle_labels(data, experiment.label_noise, rng["label noise"])
-    network = _network(experiment, data, rng["weights"])
+    network = _network(experiment, data, rng["weights"], arrays)
     rule = RULES[experiment.rule](
         network,
         rng=rng["feedback"],
@@ -52,7 +59,7 @@ def prepare(experiment: Experiment) -> tuple[Dataset, MLP, Rule]:
     return data, network, rule
 
 
-def _network(experiment: Experiment, data: Dataset, rng: Rng) -> MLP:
+def _network(experiment: Experiment, data: Dataset, rng: Rng, arrays: str) -> MLP:
     widths = [*experiment.hidden, data.n_out]
     options: dict[str, Any] = {
         "hidden": experiment.activation,
@@ -62,6 +69,7 @@ def _network(experiment: Experiment, data: Dataset, rng: Rng) -> MLP:
         "rng": rng,
         "dtype": experiment.dtype,
         "frozen": experiment.frozen,
+        "arrays": arrays,
     }
     if not experiment.convolutions:
         return MLP([data.n_in, *widths], **options)
@@ -84,12 +92,24 @@ def _suited(output: str, data: Dataset) -> str:
     return output
 
 
-def run(experiment: Experiment, *, show_progress: bool = True) -> Result:
+def run(experiment: Experiment, *, show_progress: bool = True, arrays: str | None = None) -> Result:
     """Train as the experiment says and return what came out: a pure function of the experiment and the data.
 
-    Shows a progress bar where standard error is a terminal, unless ``show_progress`` is false.
+    Parameters
+    ----------
+    show_progress
+        Show a progress bar where standard error is a terminal.
+    arrays
+        Where to compute, "numpy" or "cupy" (a graphics card); by default what ALIGNLIB_ARRAYS says, or "numpy".
+        It changes rounding and time, not what is computed, and so it is no field of the experiment.
+
+    Raises
+    ------
+    AlignlibError
+        If the experiment does not suit its data, or CuPy is asked for and is not there.
     """
-    data, network, rule = prepare(experiment)
+    arrays = where.chosen(arrays)
+    data, network, rule = prepare(experiment, arrays)
     recorder, stopwatch = Recorder(network, rule, data, experiment.probe), Stopwatch()
     steps_an_epoch = -(-len(data.x_train) // experiment.batch_size)
     stop = EarlyStop(experiment.stop_at_train_error, Answers(network.loss, data.task))
@@ -105,7 +125,8 @@ def run(experiment: Experiment, *, show_progress: bool = True) -> Result:
                 recorder.record(step.number / steps_an_epoch, step.number, stopwatch.seconds)
             if stop.reached(step):
                 break
-    return Result(experiment, recorder.curves(), data.checksum, stopwatch.seconds, network.parameters.size, versions())
+    made_with = versions() | where.versions_of(arrays)
+    return Result(experiment, recorder.curves(), data.checksum, stopwatch.seconds, network.parameters.size, made_with)
 
 
 def training(experiment: Experiment, data: Dataset, network: MLP, rule: Teacher) -> Iterator[Step]:
@@ -117,6 +138,7 @@ def training(experiment: Experiment, data: Dataset, network: MLP, rule: Teacher)
         momentum=experiment.momentum,
         nesterov=experiment.nesterov,
     )
+    rng = streams(experiment.seed)
     return train(
         network,
         rule,
@@ -125,9 +147,16 @@ def training(experiment: Experiment, data: Dataset, network: MLP, rule: Teacher)
         data.y_train,
         epochs=experiment.epochs,
         batch_size=experiment.batch_size,
-        rng=streams(experiment.seed)["order"],
+        rng=rng["order"],
         weight_decay=experiment.weight_decay,
+        dropout=_dropout(experiment, network, rng),
+        adversary=Adversary(network, experiment.adversarial) if experiment.adversarial else None,
     )
+
+
+def _dropout(experiment: Experiment, network: MLP, rng: dict[str, Rng]) -> Dropout | None:
+    shares = {"input": experiment.dropout_input, "hidden": experiment.dropout_hidden}
+    return Dropout(network, (rng["dropout input"], rng["dropout hidden"]), **shares) if any(shares.values()) else None
 
 
 class Stopwatch:
