@@ -16,7 +16,7 @@ rules are compared in pairs. What counts is the difference of test errors, with 
 - *equal*: the whole interval lies within one point of zero;
 - *undecided*: neither.
 
-The level is 99 % and not 95 % because there are about eighty such comparisons.
+The level is 99 % and not 95 % because there are nearly eighty such comparisons.
 
 Expected, and to be tested: (1) with two hidden layers IFA equals DFA, with sixteen it is worse than DFA and BP from
 every start; (2) orthogonal weights carry IFA deeper than fan-in; (3) with ReLU IFA is worse than DFA; (4) the scale of
@@ -24,6 +24,10 @@ B moves IFA less under RMSprop than under gradient descent with momentum; (5) ov
 of IFA's signal to backpropagation's in the last hidden layer, the larger IFA's excess error over DFA. The angles are
 those after ten passes, while there is still something to learn: when all examples are learned, the errors that are
 left point anywhere. A run that is stopped there goes through the same updates as the long one until then.
+
+The first form of this plan had three seeds and five learning rates for the tuning, and two more conditions (128 units a
+layer; a softmax at the output). It was cut to what is here when the time of the first two conditions was known, before
+any result was looked at: the machine would not have finished in time.
 """
 
 from __future__ import annotations
@@ -47,11 +51,11 @@ WITHOUT_FEEDBACK = ("bp", "shallow")
 SEEDS = tuple(range(10))
 #: Rules whose angles to backpropagation are of interest, and the number of passes after which they are taken.
 ANGLED, SNAPSHOT = ("fa", "dfa", "ifa"), 10
-TUNING_SEEDS = (100, 101, 102)
+TUNING_SEEDS = (100, 101)
 RATES: Mapping[str, tuple[float, ...]] = {
-    "rmsprop": (3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
-    "adam": (3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
-    "sgd": (3e-3, 1e-2, 3e-2, 1e-1, 3e-1),
+    "rmsprop": (3e-4, 1e-3, 3e-3, 1e-2),
+    "adam": (3e-4, 1e-3, 3e-3, 1e-2),
+    "sgd": (1e-2, 3e-2, 1e-1, 3e-1),
 }
 
 CONFIDENCE = 0.99
@@ -133,7 +137,7 @@ def _conditions() -> Iterator[Condition]:
             changed = replace(BASE, hidden=(WIDTH,) * depth, init=init, feedback=FEEDBACK[init])
             if changed != BASE:
                 yield Condition(f"depth-{depth}-{init}", "depth and start", f"{depth} layers, {init}", changed)
-    for width in (32, 128, 256):
+    for width in (32, 256):
         yield Condition(f"width-{width}", "width", f"{width} units", replace(BASE, hidden=(width,) * DEPTH))
     for units in ("logistic", "relu", "linear"):
         yield Condition(f"units-{units}", "units", units, replace(BASE, activation=units))
@@ -147,7 +151,6 @@ def _conditions() -> Iterator[Condition]:
         changed = replace(sgd, feedback_scale=scale)
         yield Condition(f"sgd-scale-{scale:g}", "scale of B", f"{scale:g}, gradient descent", changed)
     yield Condition("adam", "optimiser", "Adam", replace(BASE, optimizer="adam"))
-    yield Condition("softmax", "output", "softmax", replace(BASE, output="softmax"))
     for name in ("mnist", "fashion-mnist"):
         # 32 mini-batches a pass; few records, since the test set is five times the training set
         reduced = replace(BASE, dataset=name, train_size=2048, record_every=320)
