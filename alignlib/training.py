@@ -64,17 +64,22 @@ def train(
     weight_decay: float = 0.0,
     dropout: Dropout | None = None,
     adversary: Adversary | None = None,
+    plasticity: Plasticity | None = None,
+    done: int = 0,
 ) -> Iterator[Step]:
     """Train in place on x (n, n_in), y (n, n_out), yielding after every update; stop asking to stop early.
 
     Each epoch visits all examples once, in an order drawn from ``rng``; the last mini-batch may be smaller.
     With ``dropout`` each update is that of a thinned network, with an ``adversary`` it is made on the examples that
     this changed; what a step says of the network's answers is then said of those.
+    ``plasticity`` is that of a rule which learns its feedback; by default one that steps as the weights do.
+    ``done`` updates were made before: the steps are counted from there.
     """
     x, y = (np.asarray(part, like=network.parameters) for part in (x, y))
     flat = np.zeros_like(network.parameters)
-    gradients, number = network.views(flat), 0
-    plasticity = Plasticity(optimizer, weight_decay) if rule.learns_feedback else None
+    gradients, number = network.views(flat), done
+    if rule.learns_feedback and plasticity is None:
+        plasticity = Plasticity(optimizer, weight_decay)
     sizes = {min(batch_size, len(x)), len(x) % batch_size or batch_size} if len(x) else set()
     buffers = {size: (network.buffers(size), _rows(x, size), _rows(y, size)) for size in sizes}
     for _ in range(epochs):

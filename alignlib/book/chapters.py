@@ -15,12 +15,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import yaml
-
 from alignlib.book import freshness
 from alignlib.book.files import build_lock, digest, explain, remove_unfinished, write_file, write_json
 from alignlib.book.parameters import Parameter, Value, check_values, parse_values, read_parameters
 from alignlib.book.root import FOLDER
+from alignlib.book.yaml_files import read_yaml
 from alignlib.errors import AlignlibError, InvalidValue, choose, nearest
 
 NAME = re.compile(r"(\d\d)-([a-z0-9]+(?:-[a-z0-9]+)*)")
@@ -191,15 +190,6 @@ def parse(chapter: Chapter, given: Sequence[tuple[str, str]]) -> dict[str, Value
 # ---------------------------------------------------------------- profiles
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which 1e-4 is a number, as everywhere else; plain YAML 1.1 takes it for a text."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
-
-
 def profiles(root: Path) -> list[str]:
     """Return the names of the profiles, the default one among them."""
     return sorted({DEFAULT_PROFILE, *(path.stem for path in (root / "profiles").glob("*.yml"))})
@@ -228,10 +218,7 @@ def profile_values(root: Path, profile: str) -> dict[str, dict[str, Value]]:
 def _profile_content(path: Path, place: str) -> dict[str, dict[str, object]]:
     if not path.exists():
         return {}
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader) or {}
-    except yaml.YAMLError as error:
-        raise InvalidValue(f"{place}: not YAML: {' '.join(str(error).split())}.") from None
+    content = read_yaml(path, place) or {}
     if isinstance(content, dict) and all(isinstance(values, dict | None) for values in content.values()):
         return {str(name): dict(values or {}) for name, values in content.items()}
     raise InvalidValue(f"{place}: write `chapter: {{parameter: value}}`, and `all:` for every chapter.")

@@ -29,13 +29,22 @@ class Answers:
         self._answers.append(step.trace.pre_activations[-1].copy())
         self._targets.append(step.y.copy())
 
+    def pending(self) -> tuple[Array, Array] | None:
+        """Return the answers and targets that are not judged yet; None if there are none."""
+        if not self._answers:
+            return None
+        answers, targets = (to_host(np.concatenate(each)) for each in (self._answers, self._targets))
+        return answers, targets
+
+    def put_back(self, answers: Array, targets: Array) -> None:
+        """Keep what another called pending."""
+        self._answers, self._targets = [answers], [targets]
+
     def take(self) -> tuple[float, float]:
         """Return (mean loss, error) of all examples since the last call; NaN if there were none."""
-        if not self._answers:
-            return float("nan"), float("nan")
-        answers, targets = (to_host(np.concatenate(each)) for each in (self._answers, self._targets))
+        pending = self.pending()
         self._answers, self._targets = [], []
-        return judge(self._loss, self._task, answers, targets)
+        return judge(self._loss, self._task, *pending) if pending else (float("nan"), float("nan"))
 
 
 class EarlyStop:
@@ -58,7 +67,7 @@ class Recorder:
     def __init__(self, network: MLP, rule: Rule, data: Dataset, probe: int):
         self.network, self.rule, self.data, self.probe = network, rule, data, probe
         self.seen = Answers(network.loss, data.task)
-        self._rows: list[dict[str, float]] = []
+        self.rows: list[dict[str, float]] = []
 
     def record(self, epoch: float, step: int, seconds: float) -> None:
         """Measure everything now and append it to the curves."""
@@ -68,11 +77,11 @@ class Recorder:
         row |= numbered("weight_norm", [float(np.linalg.norm(to_host(W))) for W in self.network.weights])
         if self.probe:
             row |= probe(self.network, self.rule, self.data.x_train[: self.probe], self.data.y_train[: self.probe])
-        self._rows.append(row)
+        self.rows.append(row)
 
     def curves(self) -> dict[str, Array]:
         """Return one array a quantity."""
-        return {name: np.array([row[name] for row in self._rows], np.float64) for name in self._rows[0]}
+        return {name: np.array([row[name] for row in self.rows], np.float64) for name in self.rows[0]}
 
 
 def judge(loss: Loss, task: str, answers: Array, targets: Array) -> tuple[float, float]:

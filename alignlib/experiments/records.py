@@ -394,7 +394,7 @@ def write_many(folder: str | os.PathLike[str], name: str, label: str, records: S
     head: JSON = {"format": FORMAT, "label": label, "base": base, "made": made}
     head = json.loads(json.dumps(head))  # lists for tuples: what the checksum is made of is what will be read
     head["checksum"] = checksum(head, *lines)
-    _write_aside(path, "".join(json.dumps(line, allow_nan=False) + "\n" for line in [head, *lines]))
+    _write_aside(path, "".join(_json(line) + "\n" for line in [head, *lines]))
     return path
 
 
@@ -493,14 +493,17 @@ def _short(value: float) -> float | None:
 def _readable(content: JSON) -> str:
     """Return JSON with one field a line, and one curve a line: differences can be read, and files stay short."""
     lines = [
-        f" {json.dumps(key)}: {_curve_lines(value) if key == 'curves' else json.dumps(value, allow_nan=False)}"
-        for key, value in content.items()
+        f" {_json(key)}: {_curve_lines(value) if key == 'curves' else _json(value)}" for key, value in content.items()
     ]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
+def _json(value: Any) -> str:
+    return json.dumps(value, allow_nan=False, ensure_ascii=False)
+
+
 def _curve_lines(curves: Mapping[str, Any]) -> str:
-    lines = [f"  {json.dumps(name)}: {json.dumps(values, allow_nan=False)}" for name, values in curves.items()]
+    lines = [f"  {_json(name)}: {_json(values)}" for name, values in curves.items()]
     return "{\n" + ",\n".join(lines) + "\n }"
 
 

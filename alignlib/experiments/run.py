@@ -1,9 +1,9 @@
-"""From an experiment to its result: a pure function, and many of them on any executor."""
+"""From an experiment to its result: a pure function, and the run under way that it is made of."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,10 @@ from alignlib.experiments.experiment import PUBLISHED, Experiment
 from alignlib.experiments.measure import Answers, EarlyStop, Recorder
 from alignlib.experiments.result import Result, versions
 from alignlib.network import MLP
+from alignlib.plasticity import Plasticity
 from alignlib.progress import progress
 from alignlib.rules import RULES, Rule
-from alignlib.training import Step, Teacher, train
+from alignlib.training import Step, train
 
 
 def streams(seed: int) -> dict[str, Rng]:
@@ -108,50 +109,101 @@ def run(experiment: Experiment, *, show_progress: bool = True, arrays: str | Non
     AlignlibError
         If the experiment does not suit its data, or CuPy is asked for and is not there.
     """
-    arrays = where.chosen(arrays)
-    data, network, rule = prepare(experiment, arrays)
-    recorder, stopwatch = Recorder(network, rule, data, experiment.probe), Stopwatch()
-    steps_an_epoch = -(-len(data.x_train) // experiment.batch_size)
-    stop = EarlyStop(experiment.stop_at_train_error, Answers(network.loss, data.task))
-    steps = stopwatch.time(training(experiment, data, network, rule))
-    if show_progress:
-        what = f"{rule.label} on {experiment.dataset}, seed {experiment.seed}"
-        steps = progress(steps, total=experiment.epochs * steps_an_epoch, what=what, unit="step")
-    recorder.record(0.0, 0, 0.0)
-    with np.errstate(over="ignore", invalid="ignore"):  # a run that diverges ends in NaN, which is its answer
+    going = Run(experiment, arrays)
+    going.finish(show_progress=show_progress)
+    return going.result()
+
+
+class Run:
+    """A run under way: between two epochs it can be put aside, see :mod:`alignlib.experiments.checkpoint`."""
+
+    def __init__(self, experiment: Experiment, arrays: str | None = None):
+        self.arrays = where.chosen(arrays)
+        self.training = Training(experiment, *prepare(experiment, self.arrays))
+        self.recorder = Recorder(self.training.network, self.training.rule, self.training.data, experiment.probe)
+        self.stopwatch = Stopwatch()
+
+    def finish(self, *, show_progress: bool = True, after_epoch: Callable[[], None] = lambda: None) -> None:
+        """Train until the stop is reached or the epochs are used up; ``after_epoch`` is called in between."""
+        training, experiment = self.training, self.training.experiment
+        stop = EarlyStop(experiment.stop_at_train_error, Answers(training.network.loss, training.data.task))
+        if not self.recorder.rows:
+            self.recorder.record(0.0, 0, 0.0)
+        with np.errstate(over="ignore", invalid="ignore"):  # a run that diverges ends in NaN, which is its answer
+            for step in self._steps(show_progress):
+                self.recorder.seen.add(step)
+                if step.number % experiment.record_every == 0 if experiment.record_every else step.ends_epoch:
+                    epoch = step.number / training.steps_an_epoch
+                    self.recorder.record(epoch, step.number, self.stopwatch.seconds)
+                if stop.reached(step):
+                    return
+                if step.ends_epoch:
+                    after_epoch()
+
+    def _steps(self, show_progress: bool) -> Iterator[Step]:
+        training, experiment = self.training, self.training.experiment
+        steps = self.stopwatch.time(training.updates())
+        if not show_progress:
+            return steps
+        what = f"{training.rule.label} on {experiment.dataset}, seed {experiment.seed}"
+        total = experiment.epochs * training.steps_an_epoch
+        return progress(steps, total=total, what=what, unit="step", done=training.done)
+
+    def result(self) -> Result:
+        """Return what came out so far."""
+        data, parameters = self.training.data, self.training.network.parameters.size
+        made_with = versions() | where.versions_of(self.arrays)
+        curves = self.recorder.curves()
+        return Result(self.training.experiment, curves, data.checksum, self.stopwatch.seconds, parameters, made_with)
+
+
+class Training:
+    """The updates of an experiment, with everything that they change or draw from.
+
+    Attributes
+    ----------
+    network, rule, optimizer, plasticity, rng
+        What changes from update to update; ``rng`` are the streams that are drawn from on the way.
+    done
+        Number of updates made.
+    """
+
+    def __init__(self, experiment: Experiment, data: Dataset, network: MLP, rule: Rule):
+        self.experiment, self.data, self.network, self.rule = experiment, data, network, rule
+        self.rng = streams(experiment.seed)
+        self.optimizer = optimizers.make(
+            experiment.optimizer,
+            network.parameters,
+            experiment.learning_rate,
+            momentum=experiment.momentum,
+            nesterov=experiment.nesterov,
+        )
+        learns = rule.learns_feedback
+        self.plasticity = Plasticity(self.optimizer, experiment.weight_decay) if learns else None
+        self.steps_an_epoch = -(-len(data.x_train) // experiment.batch_size)
+        self.done = 0
+
+    def updates(self) -> Iterator[Step]:
+        """Return the updates that are left, each made when it is asked for, in place."""
+        experiment = self.experiment
+        steps = train(
+            self.network,
+            self.rule,
+            self.optimizer,
+            self.data.x_train,
+            self.data.y_train,
+            epochs=experiment.epochs - self.done // max(self.steps_an_epoch, 1),
+            batch_size=experiment.batch_size,
+            rng=self.rng["order"],
+            weight_decay=experiment.weight_decay,
+            dropout=_dropout(experiment, self.network, self.rng),
+            adversary=Adversary(self.network, experiment.adversarial) if experiment.adversarial else None,
+            plasticity=self.plasticity,
+            done=self.done,
+        )
         for step in steps:
-            recorder.seen.add(step)
-            if step.number % experiment.record_every == 0 if experiment.record_every else step.ends_epoch:
-                recorder.record(step.number / steps_an_epoch, step.number, stopwatch.seconds)
-            if stop.reached(step):
-                break
-    made_with = versions() | where.versions_of(arrays)
-    return Result(experiment, recorder.curves(), data.checksum, stopwatch.seconds, network.parameters.size, made_with)
-
-
-def training(experiment: Experiment, data: Dataset, network: MLP, rule: Teacher) -> Iterator[Step]:
-    """Return the updates of an experiment, each made when it is asked for, in place."""
-    optimizer = optimizers.make(
-        experiment.optimizer,
-        network.parameters,
-        experiment.learning_rate,
-        momentum=experiment.momentum,
-        nesterov=experiment.nesterov,
-    )
-    rng = streams(experiment.seed)
-    return train(
-        network,
-        rule,
-        optimizer,
-        data.x_train,
-        data.y_train,
-        epochs=experiment.epochs,
-        batch_size=experiment.batch_size,
-        rng=rng["order"],
-        weight_decay=experiment.weight_decay,
-        dropout=_dropout(experiment, network, rng),
-        adversary=Adversary(network, experiment.adversarial) if experiment.adversarial else None,
-    )
+            self.done = step.number
+            yield step
 
 
 def _dropout(experiment: Experiment, network: MLP, rng: dict[str, Rng]) -> Dropout | None:
