@@ -32,15 +32,22 @@ any result was looked at: the machine would not have finished in time.
 
 from __future__ import annotations
 
+import itertools
+import os
+import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from alignlib._typing import Array
 from alignlib.errors import InvalidValue, choose
-from alignlib.experiments import Experiment, Result, grid
+from alignlib.experiments import Experiment, Result, grid, run_many
+from alignlib.experiments.bench import Bench
+from alignlib.experiments.records import FEW_LOSSES, record, write_many
 from alignlib.paired import Difference, difference
 from alignlib.tuning import Choice, choose_for_each_rule
 
@@ -223,17 +230,31 @@ def _found(results: Mapping[Experiment, Result], asked: Sequence[Experiment], wh
     missing = sum(e not in results for e in asked)
     if missing:
         raise InvalidValue(
-            f"{what}: {missing} of {len(asked)} runs are missing. Run them: `alignlib record ifa-study`."
+            f"{what}: {missing} of {len(asked)} runs are missing. Run them: `python -m alignlib.ifa_study records`."
         )
     return [results[e] for e in asked]
 
 
 class Study:
-    """The finished runs, found by condition and rule. Every method raises InvalidValue if some are missing."""
+    """The finished runs, found by condition and rule; InvalidValue where some are missing."""
 
     def __init__(self, results: Sequence[Result]):
         self._results = {result.experiment: result for result in results}
         self._rates: dict[str, dict[str, Choice]] = {}
+
+    def finished(self) -> tuple[Condition, ...]:
+        """Return the conditions of the plan of which all runs are there, in its order."""
+        return tuple(each for each in conditions() if self._is_finished(each))
+
+    def _is_finished(self, condition: Condition) -> bool:
+        try:
+            for rule in RULES:
+                self.reported(condition, rule)
+            for rule in ANGLED:
+                self.snapshots(condition, rule)
+        except InvalidValue:
+            return False
+        return True
 
     def choices(self, condition: Condition) -> dict[str, Choice]:
         """Return what each rule chose in a condition on validation data."""
@@ -288,3 +309,66 @@ def verdict(difference: Difference) -> str:
     if difference.excludes_zero and abs(difference.mean) >= LEAST:
         return "worse" if difference.mean > 0 else "better"
     return "equal" if max(-difference.low, difference.high) <= CLOSE else "undecided"
+
+
+#: What each file of records holds: which runs, and which curves are kept besides those of loss and error.
+LABELS = {
+    "tuning": "Study of IFA, reduced scale: choice of the learning rates, on validation data",
+    "reported": "Study of IFA, reduced scale: the runs on test data at the chosen learning rates",
+    "snapshots": f"Study of IFA, reduced scale: the same runs stopped after {SNAPSHOT} passes, with their angles",
+}
+_KEPT = {"tuning": (), "reported": (), "snapshots": ("delta_angle", "gradient_angle", "delta_norm")}
+_ALWAYS = ("epoch", "step", "train_loss", "train_error", "test_loss", "test_error")
+
+
+def make(folder: str | os.PathLike[str], *, date: str, workers: int | None = None) -> list[Path]:
+    """Run the whole plan and write its records below ``folder``; return their paths. Hours on a small machine.
+
+    Runs that ALIGNLIB_STORE holds are not repeated. ``date`` is that of the records, "2026-11-24".
+    """
+    tuning = tuning_runs()
+    tuned = run_many(list(tuning.values()), workers=workers)
+    written = [write(folder, "tuning", dict(zip(tuning, tuned, strict=True)), date)]
+    for name, runs in (("reported", reported_runs(tuned)), ("snapshots", snapshot_runs(tuned))):
+        results = run_many(list(runs.values()), workers=workers)
+        written.append(write(folder, name, dict(zip(runs, results, strict=True)), date))
+    return written
+
+
+def write(
+    folder: str | os.PathLike[str],
+    file: str,
+    results: Mapping[str, Result],
+    date: str,
+    code: Mapping[str, str] | None = None,
+) -> Path:
+    """Write the results of one part of the study, by identifier, to ``<folder>/ifa-study/<file>.jsonl``.
+
+    ``code`` is given if another lower floor than the present one made them.
+    """
+    label = LABELS[choose("file", file, LABELS)]
+    made = [
+        record(f"ifa-study/{file}/{name}", label, _kept(result, file), first_losses(result.experiment), date)
+        for name, result in results.items()
+    ]
+    return write_many(folder, f"ifa-study/{file}", label, [replace(each, code=code or each.code) for each in made])
+
+
+def _kept(result: Result, file: str) -> Result:
+    names = (*_ALWAYS, *_KEPT[file])
+    return replace(result, curves={name: y for name, y in result.curves.items() if name.split("/")[0] in names})
+
+
+def first_losses(experiment: Experiment, updates: int = FEW_LOSSES) -> list[float]:
+    """Return the mean loss on the mini-batch of each of the first updates, just before it, in nats."""
+    bench = Bench(experiment)
+    loss = bench.network.loss
+    steps = itertools.islice(bench.updates(), updates)
+    return [float(np.mean(loss.values(step.trace.pre_activations[-1], step.y))) for step in steps]
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        raise SystemExit("python -m alignlib.ifa_study FOLDER: run the study and write its records below FOLDER.")
+    for path in make(sys.argv[1], date=time.strftime("%Y-%m-%d")):
+        print(path)

@@ -1,13 +1,14 @@
 """The plan of the study: equal chances for every rule, nothing chosen by the test data, a verdict as written down."""
 
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
 from alignlib import InvalidValue, ifa_study
-from alignlib.experiments import Experiment, Result
+from alignlib.experiments import Experiment, Result, run
+from alignlib.experiments.records import read
 from alignlib.paired import difference
 
 CONDITIONS = ifa_study.conditions()
@@ -118,6 +119,35 @@ def test_the_study_finds_its_runs():
     np.testing.assert_array_equal(study.by_layer(base, "ifa", "delta_angle")[2], [12.0, 22.0, 32.0, 42.0])
     with pytest.raises(InvalidValue, match="sgd, bp: reported: 10 of 10 runs are missing"):
         study.errors(ifa_study.condition("sgd"), "bp")
+
+
+def test_a_study_is_written_and_read_again(tmp_path, monkeypatch):
+    """The whole way, with one small condition in the place of all."""
+    small = replace(ifa_study.BASE, hidden=(8, 8), epochs=2, train_size=64, probe=16, record_every=0)
+    only = ifa_study.Condition("base", "base", "small", small)
+    monkeypatch.setattr(ifa_study, "conditions", lambda: (only,))
+    monkeypatch.setattr(ifa_study, "SNAPSHOT", 1)
+    monkeypatch.setattr(ifa_study, "SEEDS", (0, 1))
+    monkeypatch.setattr(ifa_study, "TUNING_SEEDS", (100,))
+    monkeypatch.delenv("ALIGNLIB_STORE", raising=False)
+    paths = ifa_study.make(tmp_path, date="2026-11-24", workers=1)
+    assert [path.name for path in paths] == ["tuning.jsonl", "reported.jsonl", "snapshots.jsonl"]
+
+    records = read(tmp_path, "ifa-study/*")
+    assert all(not each.doubt and len(each.first_losses) > 0 for each in records)
+    study = ifa_study.Study([each.result for each in records])
+    assert study.finished() == (only,)
+    assert study.errors(only, "ifa").shape == (2,)
+    assert study.by_layer(only, "dfa", "delta_norm").shape == (2, 2)
+    rate = study.choices(only)["ifa"].value
+    again = run(replace(only.reported("ifa", rate)[1]), show_progress=False)
+    assert study.errors(only, "ifa")[1] == pytest.approx(again.final("test_error"))
+
+
+def test_first_losses_are_those_of_the_run():
+    one_update = replace(ifa_study.BASE, epochs=1, train_size=64, record_every=1, learning_rate=0.01)
+    (first,) = ifa_study.first_losses(one_update)
+    assert first == pytest.approx(run(one_update, show_progress=False).curves["train_loss"][1])
 
 
 def test_rank_correlation():
