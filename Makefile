@@ -82,7 +82,7 @@ serve: $(ENV) ## show the book built last at http://127.0.0.1:8000 (PORT=8000); 
 .PHONY: lock
 lock: $(ENV) ## write requirements.lock anew from pyproject.toml (UPGRADE=1 takes newer versions)
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-		--extra book --extra dev pyproject.toml -o requirements.lock --quiet $(if $(UPGRADE),--upgrade) \
+		--extra book --extra dask --extra dev pyproject.toml -o requirements.lock --quiet $(if $(UPGRADE),--upgrade) \
 		--custom-compile-command "make lock"
 
 .PHONY: picture

@@ -71,8 +71,8 @@ def versions_of(arrays: str) -> dict[str, str]:
 
 
 def to_host(array: Array) -> Array:
-    """Return ``array`` in this machine's memory: itself if it is there."""
-    return array if isinstance(array, np.ndarray) else array.get()
+    """Return ``array`` in this machine's memory, in the order in which its entries lie: itself if it is there."""
+    return array if isinstance(array, np.ndarray) else array.get(order="A")
 
 
 def at_hand(array: Array) -> Array:

@@ -16,7 +16,9 @@ def _ones(like: Array) -> Array:
     """Return as many ones as ``like`` has rows, of its kind and precision: made once."""
     key = type(like), len(like), like.dtype
     if key not in _ONES:
-        _ONES[key] = np.ones(len(like), like.dtype, like=like)
+        ones = np.empty(len(like), like.dtype, like=like)  # np.ones would ask CuPy for options that it does not know
+        ones.fill(1.0)
+        _ONES[key] = ones
     return _ONES[key]
 
 

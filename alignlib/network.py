@@ -37,11 +37,11 @@ class Parameters(Sequence[Array]):
         return self._arrays[index]
 
     def __setitem__(self, index: int, values: Array) -> None:
-        if np.shape(values) != self._arrays[index].shape:
-            raise InvalidValue(
-                f"array {index} has shape {self._arrays[index].shape}; received shape {np.shape(values)}."
-            )
-        self._arrays[index][...] = np.asanyarray(values, like=self._arrays[index])
+        array = self._arrays[index]
+        values = np.asanyarray(values, like=array)
+        if values.shape != array.shape:
+            raise InvalidValue(f"array {index} has shape {array.shape}; received shape {values.shape}.")
+        array[...] = values
 
     def __len__(self) -> int:
         return len(self._arrays)
@@ -254,9 +254,9 @@ class MLP:
         InvalidValue
             If x is not two-dimensional with n_in columns.
         """
-        if np.ndim(x) != 2 or np.shape(x)[1] != self.sizes[0]:
-            raise InvalidValue(f"x has shape {np.shape(x)}; this network takes (batch, {self.sizes[0]}).")
         h = self._own(x)
+        if h.ndim != 2 or h.shape[1] != self.sizes[0]:
+            raise InvalidValue(f"x has shape {h.shape}; this network takes (batch, {self.sizes[0]}).")
         inputs, pre_activations, activities = [], [], []
         for layer in self.layers:
             activities.append(h)
@@ -289,9 +289,9 @@ class MLP:
         InvalidValue
             If y has another shape than the output.
         """
-        if np.shape(y) != trace.output.shape:
-            raise InvalidValue(f"y has shape {np.shape(y)}; the output has shape {trace.output.shape}.")
         y = np.asarray(y, self.dtype, like=self.parameters)
+        if y.shape != trace.output.shape:
+            raise InvalidValue(f"y has shape {y.shape}; the output has shape {trace.output.shape}.")
         return self.loss.error(trace.output, y, trace.buffers.error if trace.buffers else None)
 
     def mean_loss(self, x: Array, y: Array, masks: Masks | None = None) -> float:

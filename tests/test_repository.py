@@ -119,14 +119,19 @@ def test_the_first_page_lists_every_chapter() -> None:
 # ---------------------------------------------------------------- packages
 
 
+#: Extras that nobody gets who does not ask for them by name.
+ASKED_FOR = ("gpu",)
+EXTRAS = PROJECT["optional-dependencies"]
+
+
 def locked() -> list[Requirement]:
     lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
     return [Requirement(line.removesuffix("\\").strip()) for line in lines if re.match(r"[a-z0-9]", line)]
 
 
 def asked() -> list[str]:
-    extras = PROJECT["optional-dependencies"].values()
-    return [*PROJECT["dependencies"], *(name for extra in extras for name in extra)]
+    usual = [name for extra, names in EXTRAS.items() if extra not in ASKED_FOR for name in names]
+    return [*PROJECT["dependencies"], *usual]
 
 
 def test_the_lock_file_names_no_address() -> None:
@@ -161,9 +166,14 @@ def test_every_dependency_is_locked_within_its_bounds() -> None:
         assert requirement.specifier.contains(pins[name]), f"{name}: run make lock"
 
 
+def test_what_only_some_ask_for_is_in_nobody_elses_environment() -> None:
+    pins = {canonicalize_name(pin.name) for pin in locked()}
+    assert [name for extra in ASKED_FOR for name in EXTRAS[extra] if Requirement(name).name in pins] == []
+
+
 def test_every_dependency_has_a_reason() -> None:
     reasons = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Dependencies")[1].split("## ")[0]
-    names = [Requirement(each).name for each in asked()]
+    names = [Requirement(each).name for each in (*asked(), *(n for e in ASKED_FOR for n in EXTRAS[e]))]
     unexplained = [name for name in names if name.split("-", 1)[-1] not in reasons and not name.startswith("types-")]
     assert unexplained == []
 

@@ -429,7 +429,7 @@ def _perform(job: _Job, temporary: Path) -> float:
 
     started = time.perf_counter()
     # noted before anything is read, so that a change made meanwhile counts as one at the next build
-    inputs = _inputs(job.root, job.chapter, job.values, freshness.shared_inputs(job.root)) if job.record else {}
+    noted = inputs(job.root, job.chapter, job.values) if job.record else {}
     notebook = _runnable(job.chapter)
     place = kernel.Place(
         job.chapter.name,
@@ -444,8 +444,8 @@ def _perform(job: _Job, temporary: Path) -> float:
     write_file(job.output, text)
     seconds = time.perf_counter() - started
     if job.record:
-        inputs |= freshness.dataset_inputs(_mentions(job.chapter, job.values))  # the run may have fetched data
-        record = freshness.record(job.chapter.name, seconds, inputs, digest(text))
+        noted |= freshness.dataset_inputs(_mentions(job.chapter, job.values))  # the run may have fetched data
+        record = freshness.record(job.chapter.name, seconds, noted, digest(text))
         write_json(_record(job.record, job.chapter), record)
     return seconds
 
@@ -482,6 +482,11 @@ def _inputs(
     own.update({f"parameter {name}": value for name, value in effective(declared, values).items()})
     mentions = _mentions(chapter, values)
     return {**shared, **own, **freshness.dataset_inputs(mentions), **freshness.record_inputs(root, mentions)}
+
+
+def inputs(root: Path, chapter: Chapter, values: Mapping[str, Value]) -> dict[str, object]:
+    """Return all that an execution of a chapter with these values depends on, with digests of what are files."""
+    return _inputs(root, chapter, values, freshness.shared_inputs(root))
 
 
 def _mentions(chapter: Chapter, values: Mapping[str, Value]) -> str:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,8 @@ PACKAGE = Path(__file__).resolve().parents[1]
 #: Rooms that execute, check and publish chapters but are not used by them. Every other file counts.
 MACHINERY = (
     *("build", "chapters", "cite", "commands", "compare", "files", "freshness", "kernel", "manifest", "pages"),
-    *("parameters", "reference", "rerun", "site", "sitecheck"),
+    *("executors", "parameters", "plan", "record_commands", "recording", "reference", "rerun", "site", "sitecheck"),
+    *("scaling", "sweeps", "yaml_files"),
 )
 MACHINERY_FILES = ("cli.py", "__main__.py", *(f"book/{name}.py" for name in MACHINERY))
 LIBRARIES = ("alignlib", "numpy", "matplotlib")
@@ -51,10 +50,11 @@ def package_files() -> dict[str, str]:
 
 def dataset_inputs(mentions: str) -> dict[str, object]:
     """Return whether each data set that the text names and that has to be fetched is on this machine."""
+    from alignlib.datasets import is_here
     from alignlib.datasets.mnist import ARCHIVES
 
     named = [name for name in ARCHIVES if f'"{name}"' in mentions.replace("'", '"')]
-    return {f"dataset {name}": _present(name) for name in named}
+    return {f"dataset {name}": is_here(name) for name in named}
 
 
 def record_inputs(root: Path, mentions: str) -> dict[str, object]:
@@ -141,13 +141,3 @@ def _version(library: str) -> str:
         return version(library)
     except PackageNotFoundError:
         return ""
-
-
-def _present(name: str) -> bool:
-    from alignlib.datasets import DataError, fetch
-    from alignlib.datasets.mnist import ARCHIVES
-
-    folders = [Path(os.environ["ALIGNLIB_DATA"]).expanduser() / name] if os.environ.get("ALIGNLIB_DATA") else []
-    with suppress(DataError):
-        folders.append(fetch.cache_folder(ARCHIVES[name]))
-    return any(all((folder / file).exists() for file in ARCHIVES[name].files) for folder in folders)

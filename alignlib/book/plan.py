@@ -93,7 +93,8 @@ def _runs(name: str, study: Mapping[str, Any], variant: Mapping[str, Any], where
 
 
 def _value(key: str, value: Any) -> Any:
-    return read_setting(key, value) if isinstance(value, str) else value
+    # one layer is a number, in YAML as on the command line
+    return read_setting(key, str(value)) if isinstance(value, str) or key == "hidden" else value
 
 
 def _label(template: str, experiment: Experiment) -> str:

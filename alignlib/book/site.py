@@ -24,6 +24,7 @@ import yaml
 
 from alignlib.book import pages
 from alignlib.book.figure import Figure
+from alignlib.book.scaling import fill
 from alignlib.book.sitecheck import SiteFindings, check_site, figure_number
 from alignlib.errors import AlignlibError
 
@@ -169,7 +170,7 @@ def _document(root: Path, profile: str, name: str, generated: dict[str, str]) ->
     path = root / f"{name}.md"
     if not path.is_file():
         raise SiteFailed(f"_toc.yml lists {name!r}, but there is no {name}.md beside it")
-    return {f"{name}.md": path.read_bytes()}
+    return {f"{name}.md": fill(root, path.read_text(encoding="utf-8")).encode()}
 
 
 def _figure_index(chapters: list[pages.ShownChapter]) -> bytes:

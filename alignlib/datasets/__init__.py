@@ -15,14 +15,14 @@ from __future__ import annotations
 from typing import Any
 
 from alignlib._typing import Rng
-from alignlib.datasets import digits, mnist
+from alignlib.datasets import digits, fetch, mnist
 from alignlib.datasets.dataset import Dataset, float_dtype
 from alignlib.datasets.errors import DataError
 from alignlib.datasets.label_noise import shuffle_labels
 from alignlib.datasets.synthetic import generator_for, linear_teacher
 from alignlib.errors import choose
 
-__all__ = ["DRAWN", "NAMES", "DataError", "Dataset", "checksum", "linear_teacher", "load", "shuffle_labels"]
+__all__ = ["DRAWN", "NAMES", "DataError", "Dataset", "checksum", "is_here", "linear_teacher", "load", "shuffle_labels"]
 
 NAMES = ("digits", "mnist", "fashion-mnist", "linear-teacher")
 #: Those that are drawn from a generator; the others are the same for everybody.
@@ -55,6 +55,18 @@ def load(name: str, *, rng: Rng | None = None, dtype: Any = "float64") -> Datase
     if name in DRAWN:
         return linear_teacher(generator_for(name, rng), dtype=float_type)
     return mnist.load(name, float_type)
+
+
+def is_here(name: str) -> bool:
+    """Return whether a data set can be loaded without fetching anything: all its files are there, whatever they hold.
+
+    Raises
+    ------
+    InvalidValue
+        If the name is unknown.
+    """
+    archive = mnist.ARCHIVES.get(choose("dataset", name, NAMES))
+    return archive is None or fetch.is_here(archive)
 
 
 def checksum(name: str, *, rng: Rng | None = None) -> str:

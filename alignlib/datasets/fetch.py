@@ -71,6 +71,15 @@ def locate(archive: Archive, mirrors: Sequence[str] | None = None) -> dict[str, 
     return found
 
 
+def is_here(archive: Archive) -> bool:
+    """Return whether all files of ``archive`` are in the reader's folder or in the cache, without looking into them."""
+    named = os.environ.get(DATA_VARIABLE)
+    folders = [Path(named).expanduser() / archive.name] if named else []
+    with contextlib.suppress(DataError):
+        folders.append(cache_folder(archive))
+    return any(all(_exists(folder / file) for file in archive.files) for folder in folders)
+
+
 def _in_data_folder(archive: Archive) -> dict[str, Path]:
     """Return the files that the reader's own folder holds, verified; warn about those it lacks."""
     named = os.environ.get(DATA_VARIABLE)
