@@ -14,6 +14,8 @@ from alignlib import arrays, optimizers
 from alignlib.adversarial import Adversary
 from alignlib.dropout import Dropout
 from alignlib.experiments import prepare
+from alignlib.experiments.checkpoint import run_resumable, save
+from alignlib.experiments.run import Run
 from alignlib.training import train
 
 NETS = {"dense": {"hidden": (9, 7)}, "convolutional": {"hidden": (7,), "convolutions": ((3, 3, 2), (2, 3, 1))}}
@@ -64,6 +66,21 @@ class TestSameNumbers:
         here = outcome(experiment, "numpy")
         assert isinstance(here, dict)
         assert here == outcome(experiment, "cupy")
+
+    @pytest.mark.parametrize("rule", ["bp", "kp", "brsf", "wm", "pepita"])
+    def test_a_run_on_the_device_goes_on_where_it_stopped(self, rule, tmp_path):
+        experiment, path = dataclasses.replace(QUICK, rule=rule, dropout_hidden=0.3, optimizer="adam"), tmp_path / "run"
+        going = Run(experiment, "cupy")
+
+        def stop():
+            save(path, going)
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            going.finish(show_progress=False, after_epoch=stop)
+        resumed, whole = run_resumable(experiment, path, arrays="cupy"), al.run(experiment, arrays="numpy")
+        for name in whole.curves.keys() - {"seconds"}:
+            np.testing.assert_array_equal(resumed.curves[name], whole.curves[name], err_msg=name)
 
     def test_weights_may_be_written_from_here(self):
         net = al.MLP([3, 2], init="zero", arrays="cupy")

@@ -170,6 +170,12 @@ def test_networks_of_other_depths_share_a_table(tmp_path: Path) -> None:
     assert float(second["delta_norm/2"]) > 0
 
 
+def test_a_curve_that_no_run_has_is_refused_and_the_table_is_there(tmp_path: Path) -> None:
+    with pytest.raises(InvalidValue, match="unknown curve 'test_eror'; did you mean 'test_error'"):
+        sweeps.sweep_experiments([TINY], ["seed"], tmp_path / "out", workers=1, y="test_eror", say=quiet)
+    assert len(table(tmp_path / "out")) == 1
+
+
 # ---------------------------------------------------------------- workers that die
 
 
@@ -217,14 +223,14 @@ def root(tmp_path: Path, make_book: MakeBook, chapter_notebook: Callable[..., An
     return make_book(tmp_path / "book", c04_direct=made)
 
 
-def sweep_chapter(root: Path, over: dict[str, str], **fixed: str) -> sweeps.Report:
+def sweep_chapter(root: Path, over: dict[str, str], workers: int = 1, **fixed: str) -> sweeps.Report:
     chapter = chapters.resolve(root, "4")
     grid = sweeps.grid_of_chapter(chapter, fixed, over)
-    return sweeps.sweep_chapter(root, chapter, grid, list(over), root / "out", workers=1, say=quiet)
+    return sweeps.sweep_chapter(root, chapter, grid, list(over), root / "out", workers=workers, say=quiet)
 
 
 def test_a_chapter_is_swept(root: Path) -> None:
-    report = sweep_chapter(root, {"rate": "0.2,0.8", "seeds": "0+1"})
+    report = sweep_chapter(root, {"rate": "0.2,0.8", "seeds": "0+1"}, workers=2)
     assert (report.runs, report.failed) == (2, {})
     rows = table(root / "out")
     values = [(r["rate"], r["value"], r["text"]) for r in rows if r["kind"] == "value"]

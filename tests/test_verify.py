@@ -17,7 +17,7 @@ from alignlib.book.plan import read_plan
 from alignlib.errors import AlignlibError, InvalidValue
 from alignlib.experiments import checkpoint, records
 from alignlib.experiments.records import Record
-from alignlib.experiments.verify import DIFFERS, OK, SKIPPED, TOLERANCES, first_losses, sample, verify
+from alignlib.experiments.verify import DIFFERS, OK, SKIPPED, TOLERANCES, Verdict, first_losses, sample, verify
 from alignlib.rules import RULES
 
 TINY = al.Experiment(hidden=(9, 8), epochs=3, train_size=640, probe=0)
@@ -170,6 +170,14 @@ def test_the_plan_is_recorded_and_verified(book: Path, capsys: pytest.CaptureFix
     assert "2 of 9 records; the same ones again: --sample 2 --seed 7" in capsys.readouterr().out
     assert cli.run(["verify", "--full", "tiny/two-dfa-1"]) == 0
     assert cli.run(["verify", "--full", "small/rates/0.01-ifa"]) == 0
+
+
+def test_the_runs_of_one_file_share_a_row_unless_they_differ() -> None:
+    good = [Verdict(recorded(id=f"tiny/many/{i}"), OK, 10, i * 1e-12) for i in range(3)]
+    bad = Verdict(recorded(id="tiny/many/9"), DIFFERS, 10, 0.5, where=2)
+    first, second = recording.rows([*good, bad])
+    assert first[:6] == ["tiny/many: 3 runs", "float64", "10", "2.0e-12", "1e-08", "agrees"]
+    assert (second[0], second[5]) == ("tiny/many/9", "differs from step 2")
 
 
 def test_a_wrong_record_ends_with_an_error(book: Path, capsys: pytest.CaptureFixture[str]) -> None:

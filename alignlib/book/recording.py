@@ -15,7 +15,7 @@ from alignlib.experiments.checkpoint import run_resumable
 from alignlib.experiments.many import work
 from alignlib.experiments.records import Record
 from alignlib.experiments.run import run
-from alignlib.experiments.verify import Verdict, first_losses, verify_whole
+from alignlib.experiments.verify import DIFFERS, Verdict, first_losses, verify_whole
 
 Say = Callable[[str], None]
 
@@ -140,16 +140,22 @@ def today() -> str:
 
 
 def rows(verdicts: Iterable[Verdict]) -> list[list[str]]:
-    """Return the table of verdicts."""
+    """Return the table of verdicts: a row for each, but one for all runs of a file of many that came out alike."""
+    groups: dict[tuple[str, str], list[Verdict]] = {}
+    for verdict in verdicts:
+        id, apart = verdict.record.id, verdict.outcome == DIFFERS
+        groups.setdefault((id if apart else "/".join(id.split("/")[:2]), verdict.outcome), []).append(verdict)
+    return [_row(name, group) for (name, _), group in groups.items()]
+
+
+def _row(name: str, group: Sequence[Verdict]) -> list[str]:
+    furthest = max(group, key=lambda verdict: verdict.worst / verdict.tolerance)
     return [
-        [
-            verdict.record.id,
-            verdict.record.experiment.dtype,
-            str(verdict.steps or ""),
-            f"{verdict.worst:.1e}" if verdict.steps else "",
-            f"{verdict.tolerance:.0e}",
-            verdict.outcome + (f" from step {verdict.where}" if verdict.where and not verdict.whole else ""),
-            verdict.note or verdict.record.doubt,
-        ]
-        for verdict in verdicts
+        name if len(group) == 1 else f"{name}: {len(group)} runs",
+        furthest.record.experiment.dtype,
+        str(furthest.steps or ""),
+        f"{furthest.worst:.1e}" if furthest.steps else "",
+        f"{furthest.tolerance:.0e}",
+        furthest.outcome + (f" from step {furthest.where}" if furthest.where and not furthest.whole else ""),
+        furthest.note or furthest.record.doubt,
     ]

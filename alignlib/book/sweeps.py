@@ -30,7 +30,7 @@ from alignlib.book.parameters import Parameter, Value, by_name
 from alignlib.book.plots import finals, label_of
 from alignlib.book.plots import sweep as swept
 from alignlib.book.recording import time_left
-from alignlib.errors import AlignlibError, InvalidValue
+from alignlib.errors import AlignlibError, InvalidValue, choose
 from alignlib.experiments import Experiment, Result, Store, run_each
 from alignlib.experiments.experiment import known
 from alignlib.experiments.many import work
@@ -191,10 +191,10 @@ def table_of_results(results: Sequence[Result], varied: Sequence[str]) -> str:
 
 def _panel_of_results(results: Sequence[Result], varied: Sequence[str], y: str) -> list[Panel]:
     """Return lines over the first setting that is a number, else dots; the other settings tell the lines apart."""
+    choose("curve", y, {curve for result in results for curve in result.curves})
+    results = [result for result in results if y in result.curves]  # a curve of layer 3 is one of deep networks only
     others = [name for name in varied if name != "seed"]
     numeric = [n for n in others if all(_is_number(getattr(r.experiment, n)) for r in results)]
-    if not all(y in result.curves for result in results):
-        return []
     if numeric:
         return [swept(results, numeric[0], y, [n for n in others if n != numeric[0]] or "rule")]
     across = next((name for name in others if name != "rule"), None)
