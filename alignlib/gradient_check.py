@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,20 @@ def finite_differences(network: MLP, x: Array, y: Array, step: float = 1e-5, mas
             gradient[i] = (above - below) / (2 * step)
     finally:
         network.parameters[...] = before
+    return gradient
+
+
+def at_output(values: Callable[[Array, Array], Array], a: Array, y: Array, step: float = 1e-5) -> Array:
+    """Return the gradient of each example's loss in its own pre-activations at the output, by central differences.
+
+    ``values(a, y)`` gives one loss an example, as in :class:`alignlib.losses.Loss`; a and y have shape (n, n_out), and
+    so has the result.
+    """
+    gradient = np.empty(a.shape)
+    for unit in range(a.shape[1]):
+        moved = np.zeros(a.shape[1])
+        moved[unit] = step
+        gradient[:, unit] = (values(a + moved, y) - values(a - moved, y)) / (2 * step)
     return gradient
 
 

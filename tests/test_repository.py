@@ -17,7 +17,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import alignlib
-from alignlib.book.site import GENERATED, cover, table_of_contents
+from alignlib.book.landing import cover
+from alignlib.book.site import GENERATED, table_of_contents
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
@@ -110,10 +111,13 @@ def test_the_table_of_contents_lists_exactly_what_exists() -> None:
     assert others == {name for name in others if (ROOT / f"{name}.md").is_file()}
 
 
-def test_the_first_page_lists_every_chapter() -> None:
-    index = (ROOT / "index.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (\d+) \| \[\]\((chapters/\d\d-[a-z0-9-]+)\)", index, re.MULTILINE)
-    assert rows == [(str(int(path.stem[:2])), f"chapters/{path.stem}") for path in NOTEBOOKS]
+@each_notebook
+def test_a_chapter_says_what_it_asks_and_what_it_builds_on(path: Path) -> None:
+    about = read(path)["metadata"].get("book", {})
+    wanted = 'its metadata need {"book": {"asks": "…?", "after": [numbers of chapters]}}'
+    assert str(about.get("asks", "")).endswith("?"), wanted
+    earlier = {int(other.stem[:2]) for other in NOTEBOOKS if other.stem < path.stem}
+    assert set(about["after"]) <= earlier, wanted
 
 
 # ---------------------------------------------------------------- packages

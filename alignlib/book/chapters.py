@@ -481,7 +481,8 @@ def _inputs(
     own: dict[str, object] = {"chapter": freshness.notebook_digest(read_notebook(chapter.path))}
     own.update({f"parameter {name}": value for name, value in effective(declared, values).items()})
     mentions = _mentions(chapter, values)
-    return {**shared, **own, **freshness.dataset_inputs(mentions), **freshness.record_inputs(root, mentions)}
+    read = freshness.record_inputs(root, mentions) | freshness.claim_inputs(root, chapter.name, mentions)
+    return {**shared, **own, **freshness.dataset_inputs(mentions), **read}
 
 
 def inputs(root: Path, chapter: Chapter, values: Mapping[str, Value]) -> dict[str, object]:

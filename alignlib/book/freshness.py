@@ -17,9 +17,10 @@ from alignlib.experiments.records import files
 PACKAGE = Path(__file__).resolve().parents[1]
 #: Rooms that execute, check and publish chapters but are not used by them. Every other file counts.
 MACHINERY = (
-    *("build", "chapters", "cite", "commands", "compare", "files", "freshness", "kernel", "manifest", "pages"),
-    *("executors", "parameters", "plan", "record_commands", "recording", "reference", "rerun", "site", "sitecheck"),
-    *("scaling", "sweeps", "yaml_files"),
+    *("build", "chapters", "cite", "citing", "claims_page", "commands", "compare", "crate", "figure_pages", "files"),
+    *("freshness", "kernel", "landing", "manifest", "pages", "parameters", "reference", "rerun", "rule_marks"),
+    *("site", "sitecheck", "status_page"),
+    *("executors", "plan", "record_commands", "recording", "scaling", "sweeps", "yaml_files"),
 )
 MACHINERY_FILES = ("cli.py", "__main__.py", *(f"book/{name}.py" for name in MACHINERY))
 LIBRARIES = ("alignlib", "numpy", "matplotlib")
@@ -58,15 +59,26 @@ def dataset_inputs(mentions: str) -> dict[str, object]:
 
 
 def record_inputs(root: Path, mentions: str) -> dict[str, object]:
-    """Return the digests of the records that the text reads with ``chapter.records(…)``.
+    """Return the digests of the records that the text reads with ``chapter.records(…)``, or names by their file.
 
-    A pattern that is not written out there may mean any of them.
+    A pattern that is not written out there may mean any of them. Files outside the folders of the studies are of a kind
+    of their own, and a chapter that reads one names it.
     """
     calls = re.findall(r"""\.records\(\s*(?:["']([^"']+)["']\s*[,)])?""", mentions)
     patterns = {pattern or "*" for pattern in calls}
     home = root / RECORDS
-    paths = sorted({path for pattern in patterns for path in files(home, pattern)})
+    named = {path for path in home.glob("*.jsonl") if path.name in mentions}
+    paths = sorted(named | {path for pattern in patterns for path in files(home, pattern)})
     return {f"file {RECORDS}/{path.relative_to(home).as_posix()}": digest(path.read_bytes()) for path in paths}
+
+
+def claim_inputs(root: Path, chapter: str, mentions: str) -> dict[str, object]:
+    """Return the digests of what other chapters claim, if the text asks for verdicts: ``chapter.verdicts(…)``."""
+    if ".verdicts(" not in mentions:
+        return {}
+    paths = sorted((root / "expected").glob("*/*/_claims.json"))
+    others = [path for path in paths if path.parent.name != chapter]
+    return {f"file {path.relative_to(root).as_posix()}": digest(path.read_bytes()) for path in others}
 
 
 def notebook_digest(notebook: Mapping[str, Any]) -> str:

@@ -16,10 +16,12 @@ from typing import Any
 from alignlib.book.claims import Claim, Column, Table, Value, as_tolerance, columns_of
 from alignlib.book.figure import EXACT, JSON, Figure, Panel, Tolerance
 from alignlib.book.root import RECORDS, find_root
+from alignlib.book.verdicts import Statement, Verdicts, claims_of_book
 from alignlib.errors import InvalidValue, nearest
 from alignlib.experiments.records import Record, read, summary
 
 PROFILE_VARIABLE = "ALIGNLIB_PROFILE"
+CUSTOM, DEFAULTS = "custom", "digits"  # profiles: of changed parameters, and of the notebooks as they are
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,12 @@ class Chapter:
         if not isinstance(name, str) or not re.fullmatch(r"\d\d-[a-z0-9]+(-[a-z0-9]+)*", name):
             raise InvalidValue(f"chapter name {name!r}: expected its file name, such as '02-backpropagation'.")
         self.name = name
-        self.profile = os.environ.get(PROFILE_VARIABLE) or "custom"
+        self.profile = os.environ.get(PROFILE_VARIABLE) or CUSTOM
         self.parameters = read_parameters(namespace)
         self.data: dict[str, str] = {}
         self.read: dict[str, Record] = {}
         self.made: dict[str, str] = {}
+        self.claims: dict[str, Claim] = {}
 
     def __repr__(self) -> str:
         return f"Chapter {self.name} (profile {self.profile}): {self.parameters}"
@@ -148,7 +151,20 @@ class Chapter:
         """Show a statement with its outcome, at once: several may stand in one cell."""
         claim = Claim(id, statement, holds, str(measured), source, self.name)
         self._register(id, "claim")
+        self.claims[id] = claim
         _display(claim)
+
+    def verdicts(self, id: str, statements: Sequence[Statement], *, alt: str, caption: str = "") -> Verdicts:
+        """Return verdicts on what a text says; leave it as the last expression of its cell.
+
+        They follow from the claims that the statements name: made in this chapter before, or in another one and kept
+        in the reference of the book, that of the profile "digits" where a reader changed parameters.
+        """
+        profile = DEFAULTS if self.profile == CUSTOM else self.profile
+        claims = {**claims_of_book(find_root(), profile, without=self.name), **self.claims}
+        verdicts = Verdicts(id, statements, claims, alt, caption, self.name, self.provenance(id, {}))
+        self._register(id, "table")
+        return verdicts
 
     def value(self, name: str, value: Any, format: str = "{}", *, tolerance: Tolerance | str = EXACT) -> None:
         """Keep a number for the running text, where ``{glue:text}`name``` quotes it; shows nothing."""
@@ -192,11 +208,18 @@ def _cells(row: Sequence[Any] | Mapping[str, Any], number: int, names: Sequence[
 
 def read_parameters(namespace: Mapping[str, Any]) -> JSON:
     """Return the annotated names of ``namespace`` with their present values, which must be plain JSON."""
-    names = list(namespace.get("__annotations__", {}))
+    names = list(_annotations(namespace))
     missing = [name for name in names if name not in namespace]
     if missing:
         raise InvalidValue(f"parameter {missing[0]!r} is annotated but has no value.")
     return {name: _plain_parameter(name, namespace[name]) for name in names}
+
+
+def _annotations(namespace: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The annotations of a namespace, which Python 3.14 and newer make only when they are asked for (PEP 649)."""
+    make = namespace.get("__annotate__")
+    made: Mapping[str, Any] = make(1) if make else namespace.get("__annotations__", {})
+    return made
 
 
 def _plain_parameter(name: str, value: Any) -> Any:

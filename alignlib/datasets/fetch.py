@@ -140,7 +140,7 @@ def _download(cache: Path, archive: Archive, file: str, mirrors: Sequence[str] |
     answers = []
     for mirror in archive.mirrors if mirrors is None else mirrors:
         url = f"{mirror.rstrip('/')}/{file}"
-        answer = _try_mirror(pooch, url, cache, file, archive.files[file])
+        answer = try_mirror(pooch, url, cache, file, archive.files[file])
         if answer is None:
             return cache / file
         answers.append(f"  {url}: {answer}")
@@ -155,7 +155,7 @@ def _download(cache: Path, archive: Archive, file: str, mirrors: Sequence[str] |
     )
 
 
-def _try_mirror(pooch: Any, url: str, cache: Path, file: str, sha256: str) -> str | None:
+def try_mirror(pooch: Any, url: str, cache: Path, file: str, sha256: str) -> str | None:
     """Fetch ``url`` into the cache; return None if that went well, else what the mirror answered.
 
     Pooch writes beside the target, compares the SHA-256, renames if it agrees and deletes if it does not.

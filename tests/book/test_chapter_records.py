@@ -88,6 +88,13 @@ def test_the_records_that_a_text_reads(root: Path, record: records.Record, code:
     assert [name.removeprefix("file records/").removesuffix(".json") for name in inputs] == found
 
 
+def test_a_record_of_another_kind_is_found_by_its_name(root: Path) -> None:
+    (root / "records").mkdir(exist_ok=True)
+    (root / "records" / "one-shot.jsonl").write_text("{}\n", encoding="utf-8")
+    assert list(freshness.record_inputs(root, 'read("one-shot.jsonl")')) == ["file records/one-shot.jsonl"]
+    assert freshness.record_inputs(root, 'read("two-shot.jsonl")') == {}
+
+
 def test_a_chapter_runs_again_when_its_records_change(root: Path, record: records.Record) -> None:
     chapters.execute_all(root, say=lambda text: None, watch=chapters.in_silence)
     assert plan(root) == []
