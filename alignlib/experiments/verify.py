@@ -1,7 +1,7 @@
 """Checking records without the hours: the first steps of a run are computed again and their losses compared.
 
 Rounding differs between processors, and training makes small differences larger. How far that takes the first fifty
-losses was measured with the kernels that OpenBLAS has for Zen, Haswell, SkylakeX and Nehalem processors. In the records
+losses was measured with the kernels that OpenBLAS has for SkylakeX, Haswell and Nehalem processors. In the records
 of the book, single precision with small learning rates, the losses then differ by at most 3e-7 of their size. In runs
 meant to be hard, eight rules on the digits at a learning rate of 0.03, they differ by up to 2e-10 in double precision,
 and by up to 0.07 in single precision: such a run is chaos in single precision and has to be recorded in double.
