@@ -56,6 +56,7 @@ lint: $(ENV) ## only what needs no execution: lint, format, types, hygiene, spel
 	$(BIN)/python -m mypy --strict alignlib
 	$(if $(NOTEBOOKS),$(BIN)/nbstripout --verify --keep-id $(NOTEBOOKS))
 	$(BIN)/codespell
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
 .PHONY: fix
 fix: $(ENV) ## format code, mend what lint can mend, strip the outputs of the chapters
@@ -92,12 +93,12 @@ serve: $(ENV) ## show the book built last at http://127.0.0.1:8000 (PORT=8000); 
 .PHONY: lock
 lock: $(ENV) ## write requirements.lock anew from pyproject.toml (UPGRADE=1 takes newer versions)
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-		--all-extras pyproject.toml -o requirements.lock --quiet $(if $(UPGRADE),--upgrade) \
+		--extra book --extra browser --extra dask --extra dev pyproject.toml -o requirements.lock --quiet $(if $(UPGRADE),--upgrade) \
 		--custom-compile-command "make lock"
 
 .PHONY: picture
 picture: $(ENV) ## draw the picture of the README anew from the rules
-	$(BIN)/python -c 'from pathlib import Path; from alignlib.book.site import draw_cover; draw_cover(Path("assets/four-rules.svg"))'
+	$(BIN)/python -c 'from pathlib import Path; from alignlib.book.landing import draw_cover; draw_cover(Path("assets/four-rules.svg"))'
 
 .PHONY: clean
 clean: ## remove everything that was built or computed; .venv stays

@@ -138,7 +138,7 @@ class Conv2d(Dense):
     def matrix(self) -> Array:
         """The dense matrix that does the same, (units, units below): most entries zero, the others shared."""
         below = self.patches.channels * self.patches.height * self.patches.width
-        return self.push(self.weight, np.eye(below, dtype=self.weight.dtype)).T
+        return self.push(self.weight, np.asarray(np.eye(below, dtype=self.weight.dtype), like=self.weight)).T
 
     def _cut(self, h: Array) -> Array:
         images = (self.patches.channels, self.patches.height, self.patches.width, len(h))

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from alignlib._typing import Array
 from alignlib.errors import InvalidValue
-from alignlib.network import MLP
+from alignlib.network import MLP, Masks
 from alignlib.rules import Rule
 
 
-def finite_differences(network: MLP, x: Array, y: Array, step: float = 1e-5) -> Array:
+def finite_differences(network: MLP, x: Array, y: Array, step: float = 1e-5, masks: Masks | None = None) -> Array:
     """Return the gradient of the mean loss by central differences, (loss(p + step) − loss(p − step)) / 2 step.
 
     x (batch, n_in), y (batch, n_out); the result is flat, one float64 for each of ``network.parameters``, in their
     order. It costs two forward passes a parameter. The parameters are as before, also if it fails half way.
+    With ``masks`` it is that of the network which dropout leaves (see :meth:`alignlib.MLP.trace`).
 
     Raises
     ------
@@ -31,13 +32,27 @@ def finite_differences(network: MLP, x: Array, y: Array, step: float = 1e-5) -> 
     try:
         for i, parameter in enumerate(before):
             network.parameters[i] = parameter + step
-            above = network.mean_loss(x, y)
+            above = network.mean_loss(x, y, masks)
             network.parameters[i] = parameter - step
-            below = network.mean_loss(x, y)
+            below = network.mean_loss(x, y, masks)
             network.parameters[i] = parameter
             gradient[i] = (above - below) / (2 * step)
     finally:
         network.parameters[...] = before
+    return gradient
+
+
+def at_output(values: Callable[[Array, Array], Array], a: Array, y: Array, step: float = 1e-5) -> Array:
+    """Return the gradient of each example's loss in its own pre-activations at the output, by central differences.
+
+    ``values(a, y)`` gives one loss an example, as in :class:`alignlib.losses.Loss`; a and y have shape (n, n_out), and
+    so has the result.
+    """
+    gradient = np.empty(a.shape)
+    for unit in range(a.shape[1]):
+        moved = np.zeros(a.shape[1])
+        moved[unit] = step
+        gradient[:, unit] = (values(a + moved, y) - values(a - moved, y)) / (2 * step)
     return gradient
 
 

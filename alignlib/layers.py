@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import numpy as np
 
 from alignlib._typing import Array
 from alignlib.activations import Activation
 
+_ONES: dict[tuple[type, int, object], Array] = {}
 
-@cache
-def _ones(n: int, dtype: np.dtype[Any]) -> Array:
-    return np.ones(n, dtype)
+
+def _ones(like: Array) -> Array:
+    """Return as many ones as ``like`` has rows, of its kind and precision: made once."""
+    key = type(like), len(like), like.dtype
+    if key not in _ONES:
+        ones = np.empty(len(like), like.dtype, like=like)  # np.ones would ask CuPy for options that it does not know
+        ones.fill(1.0)
+        _ONES[key] = ones
+    return _ONES[key]
 
 
 @dataclass(frozen=True)
@@ -74,4 +79,4 @@ class Dense:
         # dividing δ is cheaper than dividing ∂W: it has as many rows as the batch, not as the layer has inputs
         scaled = np.multiply(delta, 1.0 / len(delta), out=scratch)
         self.outer(scaled, h, out=weight_out)
-        np.dot(_ones(len(delta), delta.dtype), scaled, out=bias_out)  # quicker than a sum over rows
+        np.dot(_ones(scaled), scaled, out=bias_out)  # quicker than a sum over rows

@@ -29,10 +29,16 @@ class Optimizer(Protocol):
 BLOCK = 1 << 15
 
 
+def _block(array: Array) -> int:
+    """Return how many numbers of ``array`` are updated at once: all of them where there is no such cache."""
+    return BLOCK if isinstance(array, np.ndarray) else max(array.size, 1)
+
+
 def _blocks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
     """Yield (block of the first, block of the second, …) of equal flat arrays."""
-    for start in range(0, arrays[0].size, BLOCK):
-        yield tuple(array[start : start + BLOCK] for array in arrays)
+    size = _block(arrays[0])
+    for start in range(0, arrays[0].size, size):
+        yield tuple(array[start : start + size] for array in arrays)
 
 
 class SGD:
@@ -41,7 +47,7 @@ class SGD:
     def __init__(self, parameters: Array, learning_rate: float, momentum: float = 0.0, nesterov: bool = False):
         self.learning_rate, self.momentum, self.nesterov = learning_rate, momentum, nesterov
         self._velocity = np.zeros_like(parameters) if momentum else None
-        self._scratch = np.empty_like(parameters[:BLOCK])
+        self._scratch = np.empty_like(parameters[: _block(parameters)])
 
     def step(self, parameters: Array, gradient: Array) -> None:
         """Update ``parameters`` in place."""
@@ -71,7 +77,7 @@ class RMSprop:
     def __init__(self, parameters: Array, learning_rate: float, decay: float = 0.99, epsilon: float = 1e-8):
         self.learning_rate, self.decay, self.epsilon = learning_rate, decay, epsilon
         self._mean_square = np.zeros_like(parameters)
-        self._scratch = np.empty_like(parameters[:BLOCK])
+        self._scratch = np.empty_like(parameters[: _block(parameters)])
 
     def step(self, parameters: Array, gradient: Array) -> None:
         """Update ``parameters`` in place."""
@@ -106,7 +112,7 @@ class Adam:
         self.learning_rate, self.beta1, self.beta2, self.epsilon = learning_rate, beta1, beta2, epsilon
         self.steps = 0
         self._mean, self._mean_square = np.zeros_like(parameters), np.zeros_like(parameters)
-        self._scratch = np.empty_like(parameters[:BLOCK])
+        self._scratch = np.empty_like(parameters[: _block(parameters)])
 
     def step(self, parameters: Array, gradient: Array) -> None:
         """Update ``parameters`` in place."""

@@ -27,6 +27,11 @@ class Plasticity:
         self._gradients: list[Array] = []
         self._optimizers: list[Optimizer] = []
 
+    def start(self, feedback: Sequence[Array]) -> None:
+        """Make ready for steps of these matrices; the first step does it by itself."""
+        self._gradients = [np.empty_like(B) for B in feedback]
+        self._optimizers = [self.optimizer.like(B.reshape(-1)) for B in feedback]
+
     def step(self, feedback: Sequence[Array], received: Sequence[Array], sent: Sequence[Array]) -> None:
         """Let each B in ``feedback``, C-contiguous, step down ∂B = ⟨received sentᵀ⟩ + λB, the mean over the batch.
 
@@ -39,8 +44,7 @@ class Plasticity:
             If a matrix does not lead from unit to unit, as that of a convolution does not.
         """
         if not self._gradients:  # the first step; later ones use these again
-            self._gradients = [np.empty_like(B) for B in feedback]
-            self._optimizers = [self.optimizer.like(B.reshape(-1)) for B in feedback]
+            self.start(feedback)
         states = zip(self._gradients, self._optimizers, strict=True)
         for B, r, s, (gradient, optimizer) in zip(feedback, received, sent, states, strict=True):
             if B.shape != (r.shape[1], s.shape[1]):

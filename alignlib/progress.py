@@ -9,8 +9,13 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def progress(items: Iterable[T], *, total: int | None = None, what: str = "", unit: str = "it") -> Iterator[T]:
-    """Yield ``items``, with a bar on standard error if that is a terminal and tqdm is installed."""
+def progress(
+    items: Iterable[T], *, total: int | None = None, what: str = "", unit: str = "it", done: int = 0
+) -> Iterator[T]:
+    """Yield ``items``, with a bar on standard error if that is a terminal and tqdm is installed.
+
+    ``done`` of the ``total`` were there before.
+    """
     if not sys.stderr.isatty():
         yield from items
         return
@@ -19,4 +24,4 @@ def progress(items: Iterable[T], *, total: int | None = None, what: str = "", un
     except ImportError:  # the lower floor runs on NumPy alone, in a browser too
         yield from items
         return
-    yield from tqdm(items, total=total, desc=what, unit=unit, leave=False)
+    yield from tqdm(items, total=total, initial=done, desc=what, unit=unit, leave=False)

@@ -9,7 +9,10 @@ from typing import Protocol
 import numpy as np
 
 from alignlib._typing import Array, Rng
-from alignlib.network import MLP, Buffers, Trace
+from alignlib.adversarial import Adversary
+from alignlib.arrays import take_rows
+from alignlib.dropout import Dropout
+from alignlib.network import MLP, Buffers, Masks, Trace
 from alignlib.optimizers import SGD, Optimizer
 from alignlib.plasticity import Plasticity
 
@@ -30,6 +33,7 @@ class Teacher(Protocol):
         weight_decay: float = 0.0,
         buffers: Buffers | None = None,
         plasticity: Plasticity | None = None,
+        masks: Masks | None = None,
     ) -> Trace:
         """Write the gradients, means over the batch, into [(dW, db), …]; return the trace of the forward pass."""
 
@@ -58,25 +62,37 @@ def train(
     batch_size: int,
     rng: Rng,
     weight_decay: float = 0.0,
+    dropout: Dropout | None = None,
+    adversary: Adversary | None = None,
+    plasticity: Plasticity | None = None,
+    done: int = 0,
 ) -> Iterator[Step]:
     """Train in place on x (n, n_in), y (n, n_out), yielding after every update; stop asking to stop early.
 
     Each epoch visits all examples once, in an order drawn from ``rng``; the last mini-batch may be smaller.
+    With ``dropout`` each update is that of a thinned network, with an ``adversary`` it is made on the examples that
+    this changed; what a step says of the network's answers is then said of those.
+    ``plasticity`` is that of a rule which learns its feedback; by default one that steps as the weights do.
+    ``done`` updates were made before: the steps are counted from there.
     """
+    x, y = (np.asarray(part, like=network.parameters) for part in (x, y))
     flat = np.zeros_like(network.parameters)
-    gradients, number = network.views(flat), 0
-    plasticity = Plasticity(optimizer, weight_decay) if rule.learns_feedback else None
+    gradients, number = network.views(flat), done
+    if rule.learns_feedback and plasticity is None:
+        plasticity = Plasticity(optimizer, weight_decay)
     sizes = {min(batch_size, len(x)), len(x) % batch_size or batch_size} if len(x) else set()
     buffers = {size: (network.buffers(size), _rows(x, size), _rows(y, size)) for size in sizes}
     for _ in range(epochs):
-        order = rng.permutation(len(x))
+        order = np.asarray(rng.permutation(len(x)), like=x)
         for start in range(0, len(x), batch_size):
             batch = order[start : start + batch_size]
             work, x_batch, y_batch = buffers[len(batch)]
-            # the mode spares NumPy a copy made in case that an index is out of range
-            np.take(x, batch, axis=0, out=x_batch, mode="clip")
-            np.take(y, batch, axis=0, out=y_batch, mode="clip")
-            trace = rule.learn(network, x_batch, y_batch, gradients, weight_decay, work, plasticity)
+            take_rows(x, batch, x_batch)
+            take_rows(y, batch, y_batch)
+            masks = dropout.masks(len(batch)) if dropout else None
+            if adversary:
+                x_batch = adversary.change(x_batch, y_batch, work, masks)
+            trace = rule.learn(network, x_batch, y_batch, gradients, weight_decay, work, plasticity, masks)
             optimizer.step(network.parameters, flat)
             number += 1
             yield Step(number, start + batch_size >= len(x), trace, y_batch)
@@ -89,4 +105,4 @@ def descend(network: MLP, rule: Teacher, x: Array, y: Array, *, learning_rate: f
 
 
 def _rows(values: Array, n: int) -> Array:
-    return np.empty((n, values.shape[1]), values.dtype)
+    return np.empty((n, values.shape[1]), values.dtype, like=values)

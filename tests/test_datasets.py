@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alignlib import datasets
-from alignlib.datasets import DataError, Dataset, digits, fetch, linear_teacher, load, mnist
+from alignlib.datasets import DataError, Dataset, digits, fetch, linear_teacher, load, mnist, nonlinear_teacher
 from alignlib.datasets.idx import parse_idx, read_idx_gz
 from alignlib.datasets.images import ImageSet, LabelledImages
 from alignlib.datasets.splits import fixed_order, stratified_split
@@ -110,7 +110,7 @@ def test_digits_are_what_the_data_set_says():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", np.float32, np.dtype("float64")])
-@pytest.mark.parametrize("name", ["digits", "linear-teacher"])
+@pytest.mark.parametrize("name", ["digits", "linear-teacher", "nonlinear-teacher"])
 def test_dtype_is_that_of_all_arrays_and_leaves_the_checksum_alone(name, dtype):
     data = load(name, rng=np.random.default_rng(3), dtype=dtype)
     reference = load(name, rng=np.random.default_rng(3))
@@ -128,7 +128,7 @@ def test_other_dtypes_are_refused(dtype):
 
 
 @pytest.mark.parametrize("cut", [lambda d: d, lambda d: d.take(30), lambda d: d.split_validation()])
-@pytest.mark.parametrize("name", ["digits", "linear-teacher"])
+@pytest.mark.parametrize("name", ["digits", "linear-teacher", "nonlinear-teacher"])
 def test_nobody_alters_the_data_by_accident(name, cut):
     data = cut(load(name, rng=np.random.default_rng(0)))
     for field in FIELDS:
@@ -189,7 +189,7 @@ def test_take_refuses_what_it_cannot_give(n):
         load("digits").take(n)
 
 
-@pytest.mark.parametrize("name", ["digits", "linear-teacher"])
+@pytest.mark.parametrize("name", ["digits", "linear-teacher", "nonlinear-teacher"])
 def test_the_validation_part_is_cut_out_of_the_training_part(name):
     data = load(name, rng=np.random.default_rng(1))
     cut = data.split_validation()
@@ -247,7 +247,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_one():
         load(3)
     with pytest.raises(InvalidValue, match="did you mean 'fashion-mnist'"):
         datasets.checksum("fashion_mnist")
-    assert datasets.NAMES == ("digits", "mnist", "fashion-mnist", "linear-teacher")
+    assert datasets.NAMES == ("digits", "mnist", "fashion-mnist", "linear-teacher", "nonlinear-teacher")
 
 
 # The linear teacher ------------------------------------------------------------------------------------------
@@ -265,6 +265,28 @@ def test_the_linear_teacher_is_linear_and_drawn_as_published():
     assert teacher.mean() == pytest.approx(0, abs=0.12)
     np.testing.assert_allclose(data.x_train.mean(axis=0), 0, atol=0.04)
     np.testing.assert_allclose(np.cov(data.x_train.T), np.eye(30), atol=0.06)
+
+
+def test_the_nonlinear_teacher_bends_without_saturating():
+    rng = np.random.default_rng(0)
+    data = nonlinear_teacher(rng, n_train=2000, n_test=100)
+    assert data.x_train.shape == (2000, 30)
+    assert data.y_train.shape == (2000, 10)
+    best_linear = np.column_stack([data.x_train, np.ones(2000)])
+    fitted, *_ = np.linalg.lstsq(best_linear, data.y_train, rcond=None)
+    left = np.var(data.y_train - best_linear @ fitted) / np.var(data.y_train)
+    assert 0.1 < left < 0.7  # a linear answer explains a part of it, and not the rest
+
+
+def test_the_nonlinear_teacher_answers_by_its_own_weights():
+    data = nonlinear_teacher(np.random.default_rng(3), n_train=4, n_test=2)
+    rng, h = np.random.default_rng(3), data.x_test
+    for n_in, n_out in ((30, 20), (20, 10), (10, 10)):
+        limit = 2 * np.sqrt(3 / n_in)
+        W, b = rng.uniform(-limit, limit, (n_out, n_in)), rng.uniform(-1, 1, n_out)
+        a = h @ W.T + b
+        h = np.tanh(a)
+    np.testing.assert_allclose(data.y_test, a, rtol=1e-12)
 
 
 def test_the_linear_teacher_depends_on_its_generator_alone():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import alignlib as al
-from alignlib.gradient_check import deviation, finite_differences, flat, relative_deviation
+from alignlib.gradient_check import at_output, deviation, finite_differences, flat, relative_deviation
 
 
 def make(sizes=(4, 5, 3), output="logistic", dtype="float64", seed=0):
@@ -81,3 +81,19 @@ def test_backprop_is_the_gradient_and_shallow_is_not():
     net, x, y = make()
     assert deviation(al.rules.Backprop(net), net, x, y) < 1e-8
     assert deviation(al.rules.Shallow(net), net, x, y) > 0.1
+
+
+@pytest.mark.parametrize("name", al.losses.LOSSES)
+def test_at_the_output_the_differences_of_a_matched_loss_are_the_error(name):
+    rng = np.random.default_rng(3)
+    a, y = rng.standard_normal((5, 4)), np.eye(4)[[0, 1, 2, 3, 0]]
+    loss = al.losses.LOSSES[name]
+    np.testing.assert_allclose(at_output(loss.values, a, y), loss.predict(a.copy()) - y, rtol=0, atol=1e-9)
+
+
+def test_at_the_output_of_an_unmatched_loss_a_slope_is_left_over():
+    rng = np.random.default_rng(3)
+    a, y = rng.standard_normal((5, 4)), np.eye(4)[[0, 1, 2, 3, 0]]
+    p = 1 / (1 + np.exp(-a))
+    squared = at_output(lambda a, y: 0.5 * np.sum((1 / (1 + np.exp(-a)) - y) ** 2, axis=1), a, y)
+    np.testing.assert_allclose(squared, (p - y) * p * (1 - p), rtol=0, atol=1e-9)

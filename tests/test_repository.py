@@ -17,7 +17,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import alignlib
-from alignlib.book.site import GENERATED, cover, table_of_contents
+from alignlib.book.landing import cover
+from alignlib.book.site import GENERATED, table_of_contents
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
@@ -110,13 +111,21 @@ def test_the_table_of_contents_lists_exactly_what_exists() -> None:
     assert others == {name for name in others if (ROOT / f"{name}.md").is_file()}
 
 
-def test_the_first_page_lists_every_chapter() -> None:
-    index = (ROOT / "index.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (\d+) \| \[\]\((chapters/\d\d-[a-z0-9-]+)\)", index, re.MULTILINE)
-    assert rows == [(str(int(path.stem[:2])), f"chapters/{path.stem}") for path in NOTEBOOKS]
+@each_notebook
+def test_a_chapter_says_what_it_asks_and_what_it_builds_on(path: Path) -> None:
+    about = read(path)["metadata"].get("book", {})
+    wanted = 'its metadata need {"book": {"asks": "…?", "after": [numbers of chapters]}}'
+    assert str(about.get("asks", "")).endswith("?"), wanted
+    earlier = {int(other.stem[:2]) for other in NOTEBOOKS if other.stem < path.stem}
+    assert set(about["after"]) <= earlier, wanted
 
 
 # ---------------------------------------------------------------- packages
+
+
+#: Extras that nobody gets who does not ask for them by name.
+ASKED_FOR = ("gpu",)
+EXTRAS = PROJECT["optional-dependencies"]
 
 
 def locked() -> list[Requirement]:
@@ -125,8 +134,8 @@ def locked() -> list[Requirement]:
 
 
 def asked() -> list[str]:
-    extras = PROJECT["optional-dependencies"].values()
-    return [*PROJECT["dependencies"], *(name for extra in extras for name in extra)]
+    usual = [name for extra, names in EXTRAS.items() if extra not in ASKED_FOR for name in names]
+    return [*PROJECT["dependencies"], *usual]
 
 
 def test_the_lock_file_names_no_address() -> None:
@@ -161,9 +170,14 @@ def test_every_dependency_is_locked_within_its_bounds() -> None:
         assert requirement.specifier.contains(pins[name]), f"{name}: run make lock"
 
 
+def test_what_only_some_ask_for_is_in_nobody_elses_environment() -> None:
+    pins = {canonicalize_name(pin.name) for pin in locked()}
+    assert [name for extra in ASKED_FOR for name in EXTRAS[extra] if Requirement(name).name in pins] == []
+
+
 def test_every_dependency_has_a_reason() -> None:
     reasons = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Dependencies")[1].split("## ")[0]
-    names = [Requirement(each).name for each in asked()]
+    names = [Requirement(each).name for each in (*asked(), *(n for e in ASKED_FOR for n in EXTRAS[e]))]
     unexplained = [name for name in names if name.split("-", 1)[-1] not in reasons and not name.startswith("types-")]
     assert unexplained == []
 

@@ -6,6 +6,8 @@ import pytest
 
 import alignlib as al
 from alignlib import optimizers
+from alignlib.adversarial import Adversary
+from alignlib.dropout import Dropout
 from alignlib.training import train
 
 
@@ -123,9 +125,10 @@ def test_working_in_place_changes_nothing_but_rounding(name, output, hidden):
             np.testing.assert_allclose(db, db2, rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.parametrize("regularized", [False, True])
 @pytest.mark.parametrize("optimizer", optimizers.OPTIMIZERS)
 @pytest.mark.parametrize("name", al.rules.RULES)
-def test_a_step_allocates_no_array(name, optimizer):
+def test_a_step_allocates_no_array(name, optimizer, regularized):
     net = al.MLP([50, 500, 500, 400], rng=np.random.default_rng(0))
     rule = al.rules.RULES[name](net, rng=np.random.default_rng(1))
     x, y = np.random.default_rng(2).standard_normal((320, 50)), np.eye(400)[np.arange(320) % 400]
@@ -133,6 +136,8 @@ def test_a_step_allocates_no_array(name, optimizer):
     steps = train(
         net, rule, optimizers.make(optimizer, net.parameters, 1e-3, **momentum), x, y,
         epochs=1, batch_size=64, rng=np.random.default_rng(0),
+        dropout=Dropout(net, (np.random.default_rng(3),) * 2, input=0.1, hidden=0.5) if regularized else None,
+        adversary=Adversary(net, 0.08) if regularized else None,
     )  # fmt: skip
     next(steps)
     tracemalloc.start()

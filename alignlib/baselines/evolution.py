@@ -11,7 +11,7 @@ import numpy as np
 from alignlib import metrics
 from alignlib._typing import Array, Rng
 from alignlib.errors import InvalidValue
-from alignlib.network import MLP, Buffers, Trace
+from alignlib.network import MLP, Buffers, Masks, Trace
 from alignlib.plasticity import Plasticity
 from alignlib.rules import Backprop
 
@@ -61,14 +61,14 @@ def angles_by_pairs(
 
 @contextmanager
 def _loss_of_parameters(
-    network: MLP, x: Array, y: Array, buffers: Buffers | None = None
+    network: MLP, x: Array, y: Array, buffers: Buffers | None = None, masks: Masks | None = None
 ) -> Iterator[tuple[Array, Callable[[Array], float]]]:
     """Lend the network out as a function of its parameters: (where it stands, loss); put them back at the end."""
     theta = network.parameters.copy()
 
     def loss(parameters: Array) -> float:
         network.parameters[...] = parameters
-        answers = network.trace(x, buffers).pre_activations[-1]
+        answers = network.trace(x, buffers, None, masks).pre_activations[-1]
         return float(np.mean(network.loss.values(answers, y), dtype=np.float64))
 
     try:
@@ -106,12 +106,13 @@ class EvolutionStrategy:
         weight_decay: float = 0.0,
         buffers: Buffers | None = None,
         plasticity: Plasticity | None = None,
+        masks: Masks | None = None,
     ) -> Trace:
         """Write the guessed gradients into [(dW, db), …]; all that is ever asked of the network is its loss.
 
         Frozen layers are given zeros. ``plasticity`` is not used.
         """
-        with _loss_of_parameters(network, x, y, buffers) as (theta, loss):
+        with _loss_of_parameters(network, x, y, buffers, masks) as (theta, loss):
             guess = antithetic(loss, theta, self.rng, self.sigma)
             for _ in range(self.pairs - 1):
                 guess += antithetic(loss, theta, self.rng, self.sigma)
@@ -119,4 +120,4 @@ class EvolutionStrategy:
         for (dW, db), (W, b), layer in zip(gradients, network.views(guess), network.layers, strict=True):
             learns = layer.index >= network.frozen
             dW[...], db[...] = (W + weight_decay * layer.weight, b) if learns else (0.0, 0.0)
-        return network.trace(x, buffers, y)
+        return network.trace(x, buffers, y, masks)

@@ -18,6 +18,7 @@ from alignlib.book.figure import (
 )
 from alignlib.book.notebook import Chapter, source
 from alignlib.book.plots import curves, final, finals, heatmap, layer_curves, mean_std, select, sweep
+from alignlib.book.verdicts import Statement, Verdicts
 from alignlib.book.wirings import wiring_panel, wirings
 
 __all__ = [
@@ -32,9 +33,11 @@ __all__ = [
     "Measured",
     "Panel",
     "Series",
+    "Statement",
     "Table",
     "Tolerance",
     "Value",
+    "Verdicts",
     "curves",
     "final",
     "finals",

@@ -56,7 +56,7 @@ def build(root: Path, profile: str, *, jobs: int = 2, force: bool = False, say: 
         if not all(check.ok for check in checks):
             say(f"\n{summary(checks, executions)}\n")
             raise CheckFailed(failures(checks))
-        manifest.write_manifest(root, profile, executions)
+        manifest.write_manifest(root, profile, executions, checks)
         site = build_site(root, profile)
         manifest.publish(root, profile)
     return BuildReport(tuple(executions), tuple(checks), site)

@@ -15,16 +15,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import yaml
-
 from alignlib.book import freshness
 from alignlib.book.files import build_lock, digest, explain, remove_unfinished, write_file, write_json
 from alignlib.book.parameters import Parameter, Value, check_values, parse_values, read_parameters
+from alignlib.book.root import FOLDER
+from alignlib.book.yaml_files import read_yaml
 from alignlib.errors import AlignlibError, InvalidValue, choose, nearest
 
-FOLDER = "chapters"
 NAME = re.compile(r"(\d\d)-([a-z0-9]+(?:-[a-z0-9]+)*)")
-CLONE = Path(__file__).resolve().parents[2]
 DEFAULT_PROFILE = "digits"
 EVERY_CHAPTER = "all"
 
@@ -59,24 +57,6 @@ class Execution:
     seconds: float
     ran: bool
     reasons: tuple[str, ...] = ()
-
-
-def find_root(start: Path | None = None) -> Path:
-    """Return the book's folder: the nearest one upwards from ``start`` that holds ``chapters``, else the clone's.
-
-    Raises
-    ------
-    AlignlibError
-        If there is none, with what was looked for.
-    """
-    start = (start or Path.cwd()).resolve()
-    for folder in (start, *start.parents, CLONE):
-        if (folder / FOLDER).is_dir() and ((folder / "_toc.yml").exists() or (folder / "profiles").is_dir()):
-            return folder
-    raise AlignlibError(
-        f"no book found in {start} or above it: a book has a folder {FOLDER!r} and a _toc.yml. "
-        "Clone the repository and work inside it."
-    )
 
 
 def discover(root: Path) -> list[Chapter]:
@@ -210,15 +190,6 @@ def parse(chapter: Chapter, given: Sequence[tuple[str, str]]) -> dict[str, Value
 # ---------------------------------------------------------------- profiles
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which 1e-4 is a number, as everywhere else; plain YAML 1.1 takes it for a text."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
-
-
 def profiles(root: Path) -> list[str]:
     """Return the names of the profiles, the default one among them."""
     return sorted({DEFAULT_PROFILE, *(path.stem for path in (root / "profiles").glob("*.yml"))})
@@ -247,10 +218,7 @@ def profile_values(root: Path, profile: str) -> dict[str, dict[str, Value]]:
 def _profile_content(path: Path, place: str) -> dict[str, dict[str, object]]:
     if not path.exists():
         return {}
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader) or {}
-    except yaml.YAMLError as error:
-        raise InvalidValue(f"{place}: not YAML: {' '.join(str(error).split())}.") from None
+    content = read_yaml(path, place) or {}
     if isinstance(content, dict) and all(isinstance(values, dict | None) for values in content.values()):
         return {str(name): dict(values or {}) for name, values in content.items()}
     raise InvalidValue(f"{place}: write `chapter: {{parameter: value}}`, and `all:` for every chapter.")
@@ -388,7 +356,7 @@ def plan(root: Path, profile: str, *, force: bool = False) -> list[Execution]:
     planned = []
     for chapter in discover(root):
         output = home / "executed" / FOLDER / chapter.path.name
-        now = _inputs(chapter, settings[chapter.name], shared)
+        now = _inputs(root, chapter, settings[chapter.name], shared)
         record = freshness.read_record(_record(home, chapter))
         reasons = freshness.reasons(record, now, output)
         if force and not reasons:
@@ -461,7 +429,7 @@ def _perform(job: _Job, temporary: Path) -> float:
 
     started = time.perf_counter()
     # noted before anything is read, so that a change made meanwhile counts as one at the next build
-    inputs = _inputs(job.chapter, job.values, freshness.shared_inputs(job.root)) if job.record else {}
+    noted = inputs(job.root, job.chapter, job.values) if job.record else {}
     notebook = _runnable(job.chapter)
     place = kernel.Place(
         job.chapter.name,
@@ -476,8 +444,8 @@ def _perform(job: _Job, temporary: Path) -> float:
     write_file(job.output, text)
     seconds = time.perf_counter() - started
     if job.record:
-        inputs |= freshness.dataset_inputs(_mentions(job.chapter, job.values))  # the run may have fetched data
-        record = freshness.record(job.chapter.name, seconds, inputs, digest(text))
+        noted |= freshness.dataset_inputs(_mentions(job.chapter, job.values))  # the run may have fetched data
+        record = freshness.record(job.chapter.name, seconds, noted, digest(text))
         write_json(_record(job.record, job.chapter), record)
     return seconds
 
@@ -506,15 +474,24 @@ def _text(notebook: Any) -> str:
     return text.rstrip("\n") + "\n"
 
 
-def _inputs(chapter: Chapter, values: Mapping[str, Value], shared: Mapping[str, object]) -> dict[str, object]:
+def _inputs(
+    root: Path, chapter: Chapter, values: Mapping[str, Value], shared: Mapping[str, object]
+) -> dict[str, object]:
     declared = parameters(chapter)
     own: dict[str, object] = {"chapter": freshness.notebook_digest(read_notebook(chapter.path))}
     own.update({f"parameter {name}": value for name, value in effective(declared, values).items()})
-    return {**shared, **own, **freshness.dataset_inputs(_mentions(chapter, values))}
+    mentions = _mentions(chapter, values)
+    read = freshness.record_inputs(root, mentions) | freshness.claim_inputs(root, chapter.name, mentions)
+    return {**shared, **own, **freshness.dataset_inputs(mentions), **read}
+
+
+def inputs(root: Path, chapter: Chapter, values: Mapping[str, Value]) -> dict[str, object]:
+    """Return all that an execution of a chapter with these values depends on, with digests of what are files."""
+    return _inputs(root, chapter, values, freshness.shared_inputs(root))
 
 
 def _mentions(chapter: Chapter, values: Mapping[str, Value]) -> str:
-    """Return the text in which a chapter can name the data sets it uses."""
+    """Return the text in which a chapter can name the data sets and the records it uses."""
     code = [source_of(c) for c in read_notebook(chapter.path)["cells"] if c.get("cell_type") == "code"]
     return "\n".join([*code, json.dumps(values)])
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from alignlib.book import chapters as book_chapters
 from alignlib.book import pages, reference
 from alignlib.book.chapters import Chapter
+from alignlib.book.citing import Book, Entry, bibtex, commit, figure_entry, read_book
 from alignlib.book.manifest import read_manifest
 from alignlib.errors import InvalidValue, nearest
 
@@ -73,37 +71,33 @@ def _from_reference(root: Path, profile: str, chapters: Mapping[str, Chapter]) -
 
 
 def _text(root: Path, cited: Cited) -> str:
-    config = _config(root)
-    site = str(config.get("html", {}).get("baseurl") or pages.SITE).rstrip("/") + "/"
-    anchor = "fig" if cited.kind == "Figure" else "table"
-    address = f"{site}chapters/{cited.chapter.name}.html#{anchor}-{cited.id}"
+    book = read_book(root)
     heading = pages.read_chapter(cited.chapter.path).title
-    author, book = config.get("author", "The authors"), config.get("title", "Learning without weight transport")
-    year = config.get("copyright", "")
+    entry = _entry(book, cited, heading)
     what = f"{cited.kind} {cited.number} ({cited.id}), chapter {cited.chapter.number}: {heading}"
-    lines = [" ".join(f"{author} ({year}). {what}. In: {book}. {address}".split())]
+    lines = [" ".join(f"{book.author} ({book.year}). {what}. In: {book.title}. {entry.address}".split())]
     lines += [cited.caption, ""] if cited.caption else [""]
-    lines += ["BibTeX", _indented(_bibtex(cited, heading).replace(pages.SITE, site)), ""]
-    lines += ["Permanent address", f"  {address}", "", "Reproduce", _indented(_recipe(root, config, cited)), ""]
+    lines += ["BibTeX", _indented(bibtex(book, entry)), ""]
+    lines += ["Permanent address", f"  {entry.address}", "", "Reproduce", _indented(_recipe(root, book, cited)), ""]
     lines += ["Data", *(f"  {name}  sha256 {checksum}" for name, checksum in cited.data.items())] if cited.data else []
     lines += [f"Digest of the numbers (7 digits)\n  {cited.digest}"] if cited.digest else []
     return "\n".join(lines)
 
 
-def _bibtex(cited: Cited, heading: str) -> str:
+def _entry(book: Book, cited: Cited, heading: str) -> Entry:
     data = {"provenance": {"digest": cited.digest}}
     anchor = "" if cited.kind == "Figure" else f"table-{cited.id}"
     figure = pages.ShownFigure(cited.id, cited.caption, data, "", b"", anchor)
-    return pages.figure_bibtex(pages.ShownChapter(cited.chapter.name, heading, (), (), ()), figure, cited.profile)
+    return figure_entry(book, pages.ShownChapter(cited.chapter.name, heading, (), (), ()), figure, cited.profile)
 
 
-def _recipe(root: Path, config: Mapping[str, Any], cited: Cited) -> str:
+def _recipe(root: Path, book: Book, cited: Cited) -> str:
     """Return the commands that make it again: the commit, the environment, the chapter with every parameter."""
     lines = []
-    if url := config.get("repository", {}).get("url"):
-        lines.append(f"git clone {url} && cd {Path(url).name}")
-    if commit := _commit(root):
-        lines.append(f"git checkout {commit}")
+    if book.repository:
+        lines.append(f"git clone {book.repository} && cd {Path(book.repository).name}")
+    if head := commit(root):
+        lines.append(f"git checkout {head}")
     declared = {p.name: p for p in book_chapters.parameters(cited.chapter)}
     typed = [
         f"-p {name} {shlex.quote(declared[name].text(value))}"
@@ -112,26 +106,6 @@ def _recipe(root: Path, config: Mapping[str, Any], cited: Cited) -> str:
     ]
     run = f".venv/bin/alignlib run {cited.chapter.number} --profile {cited.profile}"
     return "\n".join([*lines, "make env", " ".join([run, *typed])])
-
-
-def _commit(root: Path) -> str:
-    """Return the commit that is checked out, with a word if files differ from it; nothing without git."""
-    try:
-        commit = _git(root, "rev-parse", "HEAD")
-        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return f"{commit}  # files were changed since" if changed else commit
-
-
-def _git(root: Path, *arguments: str) -> str:
-    ran = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True)
-    return ran.stdout.strip()
-
-
-def _config(root: Path) -> dict[str, Any]:
-    path = root / "_config.yml"
-    return dict(yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else {}
 
 
 def _indented(text: str) -> str:

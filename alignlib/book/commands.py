@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from alignlib.book import chapters as book_chapters
-from alignlib.book.chapters import DEFAULT_PROFILE, Chapter, find_root
+from alignlib.book.chapters import DEFAULT_PROFILE, Chapter
+from alignlib.book.record_commands import record, sweep, verify
+from alignlib.book.root import find_root
 from alignlib.errors import AlignlibError
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -122,6 +124,10 @@ def list_chapters() -> None:
     """List the chapters."""
     for chapter in book_chapters.discover(find_root()):
         click.echo(chapter.name)
+
+
+for command in (record, sweep, verify):
+    commands.add_command(command)
 
 
 def _say(text: str) -> None:

@@ -291,6 +291,8 @@ def _of_series(series: JSON, prefix: str, image: bool) -> Iterable[Quantity]:
     x = [math.nan if value is None else value for value in series["x"]]
     rows = series.get("rows") or series.get("seeds") or ()
     yield Quantity(prefix + series["name"], y, tolerance, x, rows, over_seeds=y.ndim == 2 and not image)
+    if series.get("spread"):
+        yield Quantity(f"{prefix}{series['name']} (interval)", _array(series["spread"]), tolerance, x)
     if x and not any(isinstance(value, str) for value in x):
         along = tolerance if tolerance.kind == "free" else EXACT
         yield Quantity(f"{prefix}{series['name']} (x)", _array(x), along, x, auxiliary=True)

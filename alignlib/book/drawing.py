@@ -142,12 +142,7 @@ def _share_scales(drawn: Sequence[Drawn], columns: int) -> None:
 
 
 def _looks(panel: Panel) -> dict[str, style.Look]:
-    """The look of each series: the rule's own, or shades where several series belong to one rule or to none."""
-    looks: dict[str, style.Look] = {}
-    for rule in dict.fromkeys(series.rule for series in panel.series):
-        members = [series.name for series in panel.series if series.rule == rule]
-        looks.update(zip(members, style.shades(rule, len(members)), strict=True))
-    return looks
+    return style.looks(panel.series)
 
 
 # --- Lines ------------------------------------------------------------------------------------------------------
@@ -260,7 +255,11 @@ def _draw_dots(axes: Axes, panel: Panel, reference: Panel | None) -> Drawn:
         _dots(axes, places - 0.6 * reach, runs, style.Look(style.REFERENCE), 0.6 * reach, behind=True)
     for series in panel.series:
         look = _looks(panel)[series.name]
-        _dots(axes, *_on_rows(panel, series), look, reach)
+        places, runs = _on_rows(panel, series)
+        _dots(axes, places, runs, look, reach)
+        if series.spread:
+            half = np.array(series.spread)
+            axes.hlines(places, runs[0] - half, runs[0] + half, color=look.colour.light, linewidth=2, zorder=2)
         drawn.handles[series.name] = Line2D(
             [], [], color=look.colour.light, marker=look.marker, linestyle="none", label=series.name
         )

@@ -114,6 +114,8 @@ class Series:
     y: floats of shape (n,) or (seeds, n); for an image (rows, columns). What is not finite becomes a gap (NaN).
     rule: short name of the learning rule whose colour it wears, or None.
     seeds: the seed of each row of y, if known. rows: the names of an image's rows, if any.
+    spread: half the length of an interval around each y of shape (n,), for what was published with a deviation; only
+    rows of dots draw it.
     """
 
     name: str
@@ -123,6 +125,7 @@ class Series:
     tolerance: Tolerance = EXACT
     seeds: Sequence[int] = ()
     rows: Sequence[str] = ()
+    spread: Sequence[float] = ()
 
     def __post_init__(self) -> None:
         y = np.array(self.y, dtype=np.float64)
@@ -132,6 +135,7 @@ class Series:
         object.__setattr__(self, "x", tuple(_plain(value) for value in self.x))
         object.__setattr__(self, "seeds", tuple(int(seed) for seed in self.seeds))
         object.__setattr__(self, "rows", tuple(str(row) for row in self.rows))
+        object.__setattr__(self, "spread", tuple(float(half) for half in self.spread))
         if y.ndim not in (1, 2):
             raise InvalidValue(f"series {self.name!r}: y must be (n,) or (seeds, n), received shape {y.shape}.")
         if (self.x or not self.is_image_like) and y.shape[-1] != len(self.x):
@@ -140,6 +144,8 @@ class Series:
             raise InvalidValue(f"series {self.name!r}: {len(self.seeds)} seeds but y of shape {y.shape}.")
         if self.rows and y.shape[:-1] != (len(self.rows),):
             raise InvalidValue(f"series {self.name!r}: {len(self.rows)} rows named but y of shape {y.shape}.")
+        if self.spread and y.shape != (len(self.spread),):
+            raise InvalidValue(f"series {self.name!r}: {len(self.spread)} intervals but y of shape {y.shape}.")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Series) and self.to_json() == other.to_json()
@@ -170,6 +176,8 @@ class Series:
             data["seeds"] = list(self.seeds)
         if self.rows:
             data["rows"] = list(self.rows)
+        if self.spread:
+            data["spread"] = [_null(half) for half in self.spread]
         return data
 
     @classmethod
@@ -183,6 +191,7 @@ class Series:
             tolerance=Tolerance.from_json(data.get("tolerance", {})),
             seeds=data.get("seeds", ()),
             rows=data.get("rows", ()),
+            spread=[math.nan if half is None else half for half in data.get("spread", ())],
         )
 
 
@@ -192,11 +201,13 @@ class Wiring:
 
     nodes: ``{"id": "layer 1", "label": "h1"}`` from the input to the error, in the order of the forward pass.
     edges: ``{"source": "error", "target": "layer 1", "matrices": ["B1"]}``.
+    signal: the letter of what arrives at a layer.
     """
 
     rule: str
     nodes: Sequence[Mapping[str, Any]]
     edges: Sequence[Mapping[str, Any]]
+    signal: str = "δ"
 
     def __post_init__(self) -> None:
         known = [node["id"] for node in self.nodes]
@@ -207,12 +218,13 @@ class Wiring:
     def to_json(self) -> JSON:
         """Return the wiring as plain JSON values."""
         edges = [{**edge, "matrices": list(edge["matrices"])} for edge in self.edges]
-        return {"rule": self.rule, "nodes": [dict(node) for node in self.nodes], "edges": edges}
+        data: JSON = {"rule": self.rule, "nodes": [dict(node) for node in self.nodes], "edges": edges}
+        return data if self.signal == "δ" else {**data, "signal": self.signal}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Wiring:
         """Inverse of :meth:`to_json`."""
-        return cls(data["rule"], tuple(data["nodes"]), tuple(data["edges"]))
+        return cls(data["rule"], tuple(data["nodes"]), tuple(data["edges"]), data.get("signal", "δ"))
 
 
 @dataclass(frozen=True)
@@ -263,6 +275,8 @@ class Panel:
             raise InvalidValue(f"{self._who}: {series.name!r} has no x values.")
         if self.kind == "lines" and any(isinstance(value, str) for value in series.x):
             raise InvalidValue(f"{self._who}: the x of {series.name!r} must be numbers; for names take 'dots'.")
+        if series.spread and self.kind != "dots":
+            raise InvalidValue(f"{self._who}: only dots show the intervals of {series.name!r}.")
         if self.kind in ("dots", "bars") and not all(isinstance(value, str) for value in series.x):
             raise InvalidValue(f"{self._who}: the x of {series.name!r} must be names (str); for numbers take 'lines'.")
 
@@ -327,7 +341,7 @@ class Figure:
         """SHA-256 of the numbers rounded to 7 significant digits; wall times and other free series left out."""
         content = [
             {
-                "series": [[s.name, s.x, _nested(s.y)] for s in panel.series if s.tolerance.kind != "free"],
+                "series": [_content(s) for s in panel.series if s.tolerance.kind != "free"],
                 "wiring": panel.wiring.to_json() if panel.wiring else None,
             }
             for panel in self.panels
@@ -406,9 +420,10 @@ def series(
     *,
     seeds: Sequence[int] = (),
     rows: Sequence[str] = (),
+    spread: Sequence[float] = (),
 ) -> Series:
     """Return a :class:`Series` from anything that NumPy understands."""
-    return Series(name, _listed(x), np.asarray(y), rule, tolerance, seeds, rows)
+    return Series(name, _listed(x), np.asarray(y), rule, tolerance, seeds, rows, spread)
 
 
 def panel(kind: str, series: Series | Sequence[Series], **details: Any) -> Panel:
@@ -432,6 +447,11 @@ def _nested(values: Array) -> list[Any]:
     if values.ndim > 1:
         return [_nested(row) for row in values]
     return [_null(float(value)) for value in values]
+
+
+def _content(series: Series) -> list[Any]:
+    content = [series.name, series.x, _nested(series.y)]
+    return [*content, series.spread] if series.spread else content
 
 
 def _rounded(value: Any) -> Any:
@@ -459,6 +479,7 @@ def _csv_lines(panel: Panel) -> list[list[Any]]:
             else:
                 seed = series.seeds[number] if series.seeds else (number if series.y.ndim == 2 else "")
                 lines += [[series.name, seed, _text(x), _text(y)] for x, y in zip(columns, row, strict=True)]
+        lines += [[f"{series.name} ±", "", _text(x), _text(y)] for x, y in zip(columns, series.spread, strict=False)]
     return lines
 
 

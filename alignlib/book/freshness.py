@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
+import re
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from alignlib.book.files import digest
+from alignlib.book.root import RECORDS
+from alignlib.experiments.records import files
 
 PACKAGE = Path(__file__).resolve().parents[1]
 #: Rooms that execute, check and publish chapters but are not used by them. Every other file counts.
 MACHINERY = (
-    *("build", "chapters", "cite", "commands", "compare", "files", "freshness", "kernel", "manifest", "pages"),
-    *("parameters", "reference", "rerun", "site", "sitecheck"),
+    *("build", "chapters", "cite", "citing", "claims_page", "commands", "compare", "crate", "figure_pages", "files"),
+    *("freshness", "kernel", "landing", "manifest", "pages", "parameters", "reference", "rerun", "rule_marks"),
+    *("site", "sitecheck", "status_page"),
+    *("executors", "plan", "record_commands", "recording", "scaling", "sweeps", "yaml_files"),
 )
 MACHINERY_FILES = ("cli.py", "__main__.py", *(f"book/{name}.py" for name in MACHINERY))
 LIBRARIES = ("alignlib", "numpy", "matplotlib")
@@ -48,10 +51,34 @@ def package_files() -> dict[str, str]:
 
 def dataset_inputs(mentions: str) -> dict[str, object]:
     """Return whether each data set that the text names and that has to be fetched is on this machine."""
+    from alignlib.datasets import is_here
     from alignlib.datasets.mnist import ARCHIVES
 
     named = [name for name in ARCHIVES if f'"{name}"' in mentions.replace("'", '"')]
-    return {f"dataset {name}": _present(name) for name in named}
+    return {f"dataset {name}": is_here(name) for name in named}
+
+
+def record_inputs(root: Path, mentions: str) -> dict[str, object]:
+    """Return the digests of the records that the text reads with ``chapter.records(…)``, or names by their file.
+
+    A pattern that is not written out there may mean any of them. Files outside the folders of the studies are of a kind
+    of their own, and a chapter that reads one names it.
+    """
+    calls = re.findall(r"""\.records\(\s*(?:["']([^"']+)["']\s*[,)])?""", mentions)
+    patterns = {pattern or "*" for pattern in calls}
+    home = root / RECORDS
+    named = {path for path in home.glob("*.jsonl") if path.name in mentions}
+    paths = sorted(named | {path for pattern in patterns for path in files(home, pattern)})
+    return {f"file {RECORDS}/{path.relative_to(home).as_posix()}": digest(path.read_bytes()) for path in paths}
+
+
+def claim_inputs(root: Path, chapter: str, mentions: str) -> dict[str, object]:
+    """Return the digests of what other chapters claim, if the text asks for verdicts: ``chapter.verdicts(…)``."""
+    if ".verdicts(" not in mentions:
+        return {}
+    paths = sorted((root / "expected").glob("*/*/_claims.json"))
+    others = [path for path in paths if path.parent.name != chapter]
+    return {f"file {path.relative_to(root).as_posix()}": digest(path.read_bytes()) for path in others}
 
 
 def notebook_digest(notebook: Mapping[str, Any]) -> str:
@@ -126,13 +153,3 @@ def _version(library: str) -> str:
         return version(library)
     except PackageNotFoundError:
         return ""
-
-
-def _present(name: str) -> bool:
-    from alignlib.datasets import DataError, fetch
-    from alignlib.datasets.mnist import ARCHIVES
-
-    folders = [Path(os.environ["ALIGNLIB_DATA"]).expanduser() / name] if os.environ.get("ALIGNLIB_DATA") else []
-    with suppress(DataError):
-        folders.append(fetch.cache_folder(ARCHIVES[name]))
-    return any(all((folder / file).exists() for file in ARCHIVES[name].files) for folder in folders)

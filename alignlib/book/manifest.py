@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -15,6 +16,7 @@ from alignlib.book import chapters, pages
 from alignlib.book.chapters import Execution
 from alignlib.book.files import read_json, write_json
 from alignlib.book.pages import ShownChapter
+from alignlib.book.reference import ChapterCheck
 
 JSON = dict[str, Any]
 PACKAGES = ("alignlib", "numpy", "matplotlib", "papermill", "jupyter-book")
@@ -31,18 +33,24 @@ def read_manifest(root: Path, profile: str | None = None) -> JSON:
     return dict(read_json(path)) if path.is_file() else {}
 
 
-def write_manifest(root: Path, profile: str, executions: Sequence[Execution]) -> JSON:
-    """Write the manifest of a profile from its executed chapters and return it."""
-    manifest = make_manifest(root, profile, executions)
+def write_manifest(
+    root: Path, profile: str, executions: Sequence[Execution], checks: Sequence[ChapterCheck] = ()
+) -> JSON:
+    """Write the manifest of a profile from its executed chapters and their checks, and return it."""
+    manifest = make_manifest(root, profile, executions, checks)
     write_json(manifest_path(root, profile), manifest)
     return manifest
 
 
-def make_manifest(root: Path, profile: str, executions: Sequence[Execution]) -> JSON:
+def make_manifest(
+    root: Path, profile: str, executions: Sequence[Execution], checks: Sequence[ChapterCheck] = ()
+) -> JSON:
     """Return the chapters, figures, tables, claims and values of an executed book, and the versions used.
 
     A figure's number is its chapter's and its place among the figures there, as the site numbers them.
+    A chapter's deviation is the largest from its reference, as a share of the tolerance; null if never compared.
     """
+    worst = {check.chapter: check.worst for check in checks}
     manifest: JSON = {"profile": profile, "versions": versions()}
     manifest |= {"chapters": [], "figures": [], "tables": [], "claims": [], "values": []}
     settings = chapters.profile_values(root, profile)
@@ -55,12 +63,17 @@ def make_manifest(root: Path, profile: str, executions: Sequence[Execution]) -> 
                 "number": shown.number,
                 "title": shown.title,
                 "seconds": round(execution.seconds, 1),
+                "deviation": _finite(worst.get(shown.name)),
                 "parameters": chapters.effective(declared, settings[shown.name]),
             }
         )
         for kind, entries in _entries(shown).items():
             manifest[kind] += [{"chapter": shown.name, **entry} for entry in entries]
     return manifest
+
+
+def _finite(share: float | None) -> float | None:
+    return None if share is None or not math.isfinite(share) else float(f"{share:.3g}")
 
 
 def versions() -> dict[str, str]:

@@ -15,9 +15,13 @@ from typing import Any
 
 from alignlib.book.claims import Claim, Column, Table, Value, as_tolerance, columns_of
 from alignlib.book.figure import EXACT, JSON, Figure, Panel, Tolerance
+from alignlib.book.root import RECORDS, find_root
+from alignlib.book.verdicts import Statement, Verdicts, claims_of_book
 from alignlib.errors import InvalidValue, nearest
+from alignlib.experiments.records import Record, read, summary
 
 PROFILE_VARIABLE = "ALIGNLIB_PROFILE"
+CUSTOM, DEFAULTS = "custom", "digits"  # profiles: of changed parameters, and of the notebooks as they are
 
 
 @dataclass(frozen=True)
@@ -59,10 +63,12 @@ class Chapter:
         if not isinstance(name, str) or not re.fullmatch(r"\d\d-[a-z0-9]+(-[a-z0-9]+)*", name):
             raise InvalidValue(f"chapter name {name!r}: expected its file name, such as '02-backpropagation'.")
         self.name = name
-        self.profile = os.environ.get(PROFILE_VARIABLE) or "custom"
+        self.profile = os.environ.get(PROFILE_VARIABLE) or CUSTOM
         self.parameters = read_parameters(namespace)
         self.data: dict[str, str] = {}
+        self.read: dict[str, Record] = {}
         self.made: dict[str, str] = {}
+        self.claims: dict[str, Claim] = {}
 
     def __repr__(self) -> str:
         return f"Chapter {self.name} (profile {self.profile}): {self.parameters}"
@@ -78,6 +84,24 @@ class Chapter:
     def uses(self, data: Mapping[str, str]) -> None:
         """Remember data sets by name and checksum, for the provenance of all that follows."""
         self.data.update(data)
+
+    def records(self, pattern: str) -> list[Record]:
+        """Return the records of the book whose id fits a pattern such as ``nokland/7x240-*``, by id.
+
+        What is made from here on says that its numbers come from them. Write the pattern out: a build looks for it
+        in the chapter, to run it again when one of these records changes.
+
+        Raises
+        ------
+        InvalidValue
+            If none fits, with the nearest id.
+        RecordError
+            If one was edited or cannot be read.
+        """
+        found = read(find_root() / RECORDS, pattern)
+        self.read.update({record.id: record for record in found})
+        self.uses({record.experiment.dataset: record.result.data_checksum for record in found})
+        return found
 
     def figure(
         self, id: str, panels: Panel | Sequence[Panel], *, alt: str, data: Mapping[str, str] | None = None
@@ -127,7 +151,20 @@ class Chapter:
         """Show a statement with its outcome, at once: several may stand in one cell."""
         claim = Claim(id, statement, holds, str(measured), source, self.name)
         self._register(id, "claim")
+        self.claims[id] = claim
         _display(claim)
+
+    def verdicts(self, id: str, statements: Sequence[Statement], *, alt: str, caption: str = "") -> Verdicts:
+        """Return verdicts on what a text says; leave it as the last expression of its cell.
+
+        They follow from the claims that the statements name: made in this chapter before, or in another one and kept
+        in the reference of the book, that of the profile "digits" where a reader changed parameters.
+        """
+        profile = DEFAULTS if self.profile == CUSTOM else self.profile
+        claims = {**claims_of_book(find_root(), profile, without=self.name), **self.claims}
+        verdicts = Verdicts(id, statements, claims, alt, caption, self.name, self.provenance(id, {}))
+        self._register(id, "table")
+        return verdicts
 
     def value(self, name: str, value: Any, format: str = "{}", *, tolerance: Tolerance | str = EXACT) -> None:
         """Keep a number for the running text, where ``{glue:text}`name``` quotes it; shows nothing."""
@@ -142,6 +179,7 @@ class Chapter:
 
     def provenance(self, id: str, data: Mapping[str, str]) -> JSON:
         """Return where a figure or table comes from, as plain JSON values."""
+        origin = {"records": summary(self.read.values())} if self.read else {}
         return {
             "figure": id,
             "chapter": self.name,
@@ -149,6 +187,7 @@ class Chapter:
             "parameters": dict(self.parameters),
             "data": dict(sorted({**self.data, **data}.items())),
             "versions": versions(),
+            **origin,
         }
 
     def _register(self, id: str, kind: str) -> None:
@@ -169,11 +208,18 @@ def _cells(row: Sequence[Any] | Mapping[str, Any], number: int, names: Sequence[
 
 def read_parameters(namespace: Mapping[str, Any]) -> JSON:
     """Return the annotated names of ``namespace`` with their present values, which must be plain JSON."""
-    names = list(namespace.get("__annotations__", {}))
+    names = list(_annotations(namespace))
     missing = [name for name in names if name not in namespace]
     if missing:
         raise InvalidValue(f"parameter {missing[0]!r} is annotated but has no value.")
     return {name: _plain_parameter(name, namespace[name]) for name in names}
+
+
+def _annotations(namespace: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The annotations of a namespace, which Python 3.14 and newer make only when they are asked for (PEP 649)."""
+    make = namespace.get("__annotate__")
+    made: Mapping[str, Any] = make(1) if make else namespace.get("__annotations__", {})
+    return made
 
 
 def _plain_parameter(name: str, value: Any) -> Any:

@@ -42,6 +42,9 @@ LABELS: dict[str, str] = {
     "batch_size": "batch size",
     "train_size": "training examples",
     "label_noise": "share of shuffled labels",
+    "dropout_input": "share of dropped inputs",
+    "dropout_hidden": "share of dropped hidden units",
+    "adversarial": "ε of adversarial training",
     "depth": "hidden layers",
     "width": "units in each hidden layer",
 }
@@ -54,6 +57,9 @@ PREFIXES: dict[str, str] = {
     "batch_size": "batch",
     "train_size": "n =",
     "label_noise": "noise",
+    "dropout_input": "dropped",
+    "dropout_hidden": "dropped",
+    "adversarial": "ε =",
     "rule": "",
     "hidden": "",
 }

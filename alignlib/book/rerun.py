@@ -9,15 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from tabulate import tabulate
 
 from alignlib.book import chapters as book_chapters
 from alignlib.book import pages, reference
 from alignlib.book.chapters import Chapter, Say
-from alignlib.book.compare import JSON, Quantity, quantities
+from alignlib.book.compare import JSON
+from alignlib.book.differences import Difference, differences
 from alignlib.book.figure import Figure
 from alignlib.book.files import ASIDE, read_json, write_file, write_json
 from alignlib.book.parameters import Value
@@ -25,26 +24,6 @@ from alignlib.errors import AlignlibError, InvalidValue
 
 MARK = "run.json"
 CUSTOM = "custom"
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Where a series of the reader's run is furthest from the book's; medians over the seeds where there are any."""
-
-    figure: str
-    series: str
-    where: str = ""
-    book: float = float("nan")
-    yours: float = float("nan")
-    note: str = ""
-
-    @property
-    def row(self) -> list[str]:
-        """The difference as a row of the table."""
-        if self.note:
-            return [self.figure, self.series, "", "", "", self.note]
-        difference = f"{self.yours - self.book:+.4g}" if self.yours != self.book else "none"
-        return [self.figure, self.series, f"{self.book:.4g}", f"{self.yours:.4g}", difference, self.where]
 
 
 @dataclass(frozen=True)
@@ -153,51 +132,6 @@ def _compare(root: Path, profile: str, chapter: Chapter, executed: Path, folder:
         found += differences(f"value {name}", values[name], shown.values[name])
     claims = _reference(root, profile, chapter.name, reference.CLAIMS).get("claims", {})
     return Rerun(folder, seconds, tuple(found), tuple(_changed_claims(claims, shown)))
-
-
-def differences(figure: str, book: JSON, yours: JSON) -> list[Difference]:
-    """Return for each series where two versions of a figure, table or value are furthest apart.
-
-    Points are matched by their x, so that runs of other lengths can be compared.
-    """
-    found = {quantity.name: quantity for quantity in quantities(yours) if not quantity.auxiliary}
-    result = []
-    for old in quantities(book):
-        if old.auxiliary:
-            continue
-        new = found.pop(old.name, None)
-        result.append(
-            Difference(figure, old.name, note="only in the book") if new is None else _furthest(figure, old, new)
-        )
-    return result + [Difference(figure, name, note="only in your run") for name in found]
-
-
-def _furthest(figure: str, old: Quantity, new: Quantity) -> Difference:
-    book, yours, places = _matched(old, new)
-    distance = np.abs(yours - book)
-    if not np.isfinite(distance).any():
-        return Difference(figure, old.name, note="no point in common")
-    index = np.unravel_index(int(np.nanargmax(distance)), distance.shape)
-    where = places(tuple(int(i) for i in index))
-    return Difference(figure, old.name, where, float(book[index]), float(yours[index]))
-
-
-def _matched(old: Quantity, new: Quantity) -> tuple[Any, Any, Any]:
-    """Return the numbers of both at the x that they share, and what tells in words where an entry stands."""
-    book, yours = old.typical, new.typical
-    if old.x and book.ndim and yours.ndim:
-        theirs = {_key(value): number for number, value in enumerate(new.x)}
-        kept = [number for number, value in enumerate(old.x) if _key(value) in theirs]
-        book, yours = book[..., kept], yours[..., [theirs[_key(old.x[number])] for number in kept]]
-        if book.shape == yours.shape:
-            return book, yours, lambda index: old.place([*index[:-1], kept[index[-1]]])
-    if book.shape == yours.shape:
-        return book, yours, old.place
-    return np.full(1, np.nan), np.full(1, np.nan), old.place
-
-
-def _key(value: Any) -> Any:
-    return float(f"{value:.9g}") if isinstance(value, int | float) else value
 
 
 def _changed_claims(book: Mapping[str, JSON], shown: reference.Shown) -> Iterable[str]:

@@ -22,17 +22,23 @@ from typing import Any
 
 import yaml
 
-from alignlib.book import pages
-from alignlib.book.figure import Figure
+from alignlib.book import inpage, landing, pages, reference
+from alignlib.book.citing import Book, book_entry, entry_files, figure_entry, plain, read_book
+from alignlib.book.claims_page import claims_page
+from alignlib.book.crate import FILE as CRATE
+from alignlib.book.crate import crate
+from alignlib.book.figure_pages import figure_page, gallery
+from alignlib.book.rule_marks import style_sheet
+from alignlib.book.scaling import fill
 from alignlib.book.sitecheck import SiteFindings, check_site, figure_number
+from alignlib.book.status_page import Moment, status_page
 from alignlib.errors import AlignlibError
+from alignlib.rules import RULES
 
 #: What the table of contents may list without a file in the repository: made from the executed chapters.
 GENERATED = ("figures", "claims", "status")
 #: A new version of one of these draws another site from the same sources.
 RENDERERS = ("jupyter-book", "sphinx", "myst-nb", "myst-parser", "sphinx-book-theme", "sphinx-design", "matplotlib")
-#: The rules whose wiring the first page shows.
-COVER = ("bp", "fa", "dfa", "ifa")
 STAMP = "site.json"
 
 
@@ -78,7 +84,8 @@ def build_site(root: Path, profile: str) -> SiteReport:
     stamp = _stamp(final)
     rebuilt = stamp.get("digest") != digest
     if rebuilt:
-        _stage(content | _cover_files(), home / "staging")
+        moment = Moment.now(root)
+        _stage(content | landing.cover_files() | _dated(root, profile, chapters, moment), home / "staging")
         built = _render(home)
         findings = check_site(built, _machine_paths(root))
         findings.problems += _misnumbered(built, _manifest(root, profile))
@@ -143,33 +150,103 @@ def _content(root: Path, profile: str, chapters: list[pages.ShownChapter]) -> Co
     for path in sorted((root / "assets").rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             content[path.relative_to(root).as_posix()] = path.read_bytes()
+    book, manifest = read_book(root), _manifest(root, profile)
     generated = {
-        "figures": pages.gallery(chapters, profile),
-        "claims": pages.claims_page(chapters),
-        "status": pages.status_page(profile, chapters, _manifest(root, profile)),
+        "figures": gallery(chapters),
+        "claims": claims_page(chapters, _stored_verdicts(root, profile, chapters)),
+        "status": "",  # made when the site is: it names the day and the commit
     }
     for name in table_of_contents(root):
         content |= _document(root, profile, name, generated)
     for chapter in chapters:
-        for figure in chapter.figures:
-            for kind, data in pages.figure_files(figure).items():
-                content[f"exports/figures/{figure.id}.{kind}"] = data
-        for table in chapter.tables:
-            content[f"exports/figures/{table['id']}.csv"] = pages.table_csv(table).encode()
+        content |= _of_chapter(book, chapters, chapter, profile)
+    content |= _made(root, profile, chapters, manifest)
+    content |= {f"exports/citation.{kind}": data for kind, data in entry_files(book, book_entry(book)).items()}
     content["exports/figures/index.json"] = _figure_index(chapters)
+    content["exports/manifest.json"] = _json(manifest)
+    content["assets/static/rules.css"] = style_sheet().encode()
+    content["book.json"] = _json(_for_sphinx(book, chapters, manifest))
+    notebooks = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in _executed(root, profile)}
+    return content | inpage.content(root, profile, notebooks)
+
+
+def _of_chapter(book: Book, chapters: list[pages.ShownChapter], chapter: pages.ShownChapter, profile: str) -> Content:
+    """Return the page and the files of each figure of a chapter, and its tables as files."""
+    content: Content = {}
+    for figure in chapter.figures:
+        files = pages.figure_files(figure) | entry_files(book, figure_entry(book, chapter, figure, profile))
+        content |= {f"exports/figures/{figure.id}.{kind}": data for kind, data in files.items()}
+        page = figure_page(book, chapters, chapter, figure, profile)
+        content[f"figures/{figure.id}.md"] = page.encode()
+    for table in chapter.tables:
+        content[f"exports/figures/{table['id']}.csv"] = pages.table_csv(table).encode()
     return content
+
+
+def _made(root: Path, profile: str, chapters: list[pages.ShownChapter], manifest: dict[str, Any]) -> Content:
+    """Return the pieces that a page of the repository may include: ``made/<name>.txt``."""
+    pieces = {"map": landing.chapter_map(root, chapters, manifest), "counts": landing.counts(chapters)}
+    for chapter in chapters:
+        pieces |= {f"figure-{shown.id}": landing.result(chapter, shown.id, profile) for shown in chapter.figures}
+    return {f"made/{name}.txt": text.encode() for name, text in pieces.items()}
+
+
+def _dated(root: Path, profile: str, chapters: list[pages.ShownChapter], moment: Moment) -> Content:
+    """Return what names the day and the commit; these alone are no reason to make the site again."""
+    manifest = _manifest(root, profile)
+    files = {f"exports/{CRATE}": crate(read_book(root), chapters, manifest, moment)}
+    if "status" in table_of_contents(root):
+        files["status.md"] = status_page(profile, chapters, manifest, moment).encode()
+    return files
+
+
+def _stored_verdicts(root: Path, profile: str, chapters: list[pages.ShownChapter]) -> dict[str, bool]:
+    """Return the verdict that the reference holds for each claim."""
+    verdicts: dict[str, bool] = {}
+    for chapter in chapters:
+        path = reference.expected_folder(root, profile, chapter.name) / f"{reference.CLAIMS}.json"
+        if path.is_file():
+            stored = reference.read_reference(root, path)[0]["claims"]
+            verdicts |= {name: bool(claim["holds"]) for name, claim in stored.items()}
+    return verdicts
+
+
+def _for_sphinx(book: Book, chapters: list[pages.ShownChapter], manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return what the extension in ``assets/ext`` needs to know for the heads and feet of the pages."""
+    ran = {entry["id"]: entry.get("seconds") for entry in manifest.get("chapters", [])}
+    return {
+        "title": book.title,
+        "author": book.author,
+        "year": book.year,
+        "address": book.address,
+        "picture": "figures/wiring-cover.png",
+        "rules": {name: rule.label for name, rule in RULES.items()},
+        "chapters": {
+            f"chapters/{chapter.name}": {
+                "asks": chapter.asks,
+                "facts": landing.chapter_facts(chapter, chapters, ran.get(chapter.name)),
+                "picture": f"figures/{chapter.figures[0].id}.png" if chapter.figures else "",
+            }
+            for chapter in chapters
+        },
+        "figures": {
+            figure.id: {"title": plain(figure.title), "alt": figure.alt, "chapter": plain(chapter.title)}
+            for chapter in chapters
+            for figure in chapter.figures
+        },
+    }
 
 
 def _document(root: Path, profile: str, name: str, generated: dict[str, str]) -> Content:
     if name.startswith("chapters/"):
         executed = root / "_build" / profile / "executed" / f"{name}.ipynb"
         return {f"{name}.ipynb": executed.read_bytes()}
-    if name in generated:
+    if name in generated:  # pages of the build itself
         return {f"{name}.md": generated[name].encode()}
     path = root / f"{name}.md"
     if not path.is_file():
         raise SiteFailed(f"_toc.yml lists {name!r}, but there is no {name}.md beside it")
-    return {f"{name}.md": path.read_bytes()}
+    return {f"{name}.md": fill(root, path.read_text(encoding="utf-8")).encode()}
 
 
 def _figure_index(chapters: list[pages.ShownChapter]) -> bytes:
@@ -179,25 +256,11 @@ def _figure_index(chapters: list[pages.ShownChapter]) -> bytes:
         for chapter in chapters
         for figure in chapter.figures
     }
-    return (json.dumps(index, indent=1, ensure_ascii=False) + "\n").encode()
+    return _json(index)
 
 
-def cover(rules: Sequence[str] = COVER) -> Figure:
-    """Return the wiring of rules, asked from the rules themselves, as one figure."""
-    from alignlib.book.wirings import wirings
-
-    alt = "The way of the output error to the hidden layers."
-    return Figure("-".join(("wiring", *rules)), "index", wirings(rules), alt)
-
-
-def draw_cover(path: Path) -> None:
-    """Write the picture of the README, all rules of the first page in one drawing."""
-    path.write_text(cover().svg(), encoding="utf-8")
-
-
-def _cover_files() -> Content:
-    """Draw the pictures of the first page, one a rule, so that a phone shows them below one another."""
-    return {f"exports/figures/wiring-{rule}.svg": cover([rule]).svg().encode() for rule in COVER}
+def _json(content: Any) -> bytes:
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def _manifest(root: Path, profile: str) -> dict[str, Any]:

@@ -7,10 +7,13 @@ rule by which a browser in dark mode swaps each for its dark partner. So each li
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from alignlib.book.figure import Series
 
 WIDTH = 6.0  #: inches; 350 px on a phone leaves text of 12 points ten pixels high
 PNG_DPI = 150
@@ -158,6 +161,18 @@ def look(rule: str) -> Look:
     from alignlib.errors import choose
 
     return RULES[choose("rule with a colour", rule, RULES)]
+
+
+def looks(series: Sequence[Series]) -> dict[str, Look]:
+    """Return the look of each series of a panel by its name.
+
+    It is the rule's own, or shades where several series belong to one rule or to none.
+    """
+    found: dict[str, Look] = {}
+    for rule in dict.fromkeys(one.rule for one in series):
+        members = [one.name for one in series if one.rule == rule]
+        found.update(zip(members, shades(rule, len(members)), strict=True))
+    return found
 
 
 def partners() -> dict[str, str]:

@@ -93,9 +93,9 @@ def _taught(wiring: Wiring) -> set[str]:
     return {str(edge["target"]) for edge in wiring.edges} | {_layers(wiring)[-1]}
 
 
-def _arriving(target: str) -> str:
+def _arriving(signal: str, target: str) -> str:
     """What a signal is called where it arrives: the input counts as layer 0."""
-    return "δ0" if target == "input" else f"δ{target.split()[-1]}"
+    return f"{signal}0" if target == "input" else f"{signal}{target.split()[-1]}"
 
 
 def _forward(axes: Axes, wiring: Wiring, places: Places) -> None:
@@ -124,7 +124,7 @@ def _signals(axes: Axes, wiring: Wiring, places: Places) -> None:
     for edge in wiring.edges:
         x = places[edge["target"]]
         _circle(axes, x, colour, filled=False)
-        _write(axes, x, -0.5, _arriving(edge["target"]), size=14)
+        _write(axes, x, -0.5, _arriving(wiring.signal, edge["target"]), size=14)
         _arrow(axes, [(x, RADIUS + 1), (x, LANES - BOX_HEIGHT / 2 - 2)], colour, 1.3, head=7)
     idle = [places[name] for name in _layers(wiring)[1:] if name not in _taught(wiring)]
     if idle:
@@ -203,11 +203,16 @@ def _write(
 
 
 def _maths(text: str) -> str:
-    """Return "W3ᵀ" or "δ1" set as mathematics: index low, transposition high."""
+    """Return "W3ᵀ", "V⁺" or "δ1" set as mathematics: index low, transposition and pseudo-inversion high."""
 
     def one(found: re.Match[str]) -> str:
-        letter, number, transposed = found.groups()
+        letter, number, above = found.groups()
         letter = {"δ": r"\delta", "ŷ": r"\hat{y}"}.get(letter, letter)
-        return f"${letter}" + (f"_{{{number}}}" if number else "") + (r"^{\mathsf{T}}" if transposed else "") + "$"
+        return (
+            f"${letter}"
+            + (f"_{{{number}}}" if number else "")
+            + {"ᵀ": r"^{\mathsf{T}}", "⁺": "^{+}"}.get(above, "")
+            + "$"
+        )
 
-    return re.sub(r"(?<![^\W\d_])([^\W\d_])(\d*)(ᵀ?)(?=\s|$)", one, text)
+    return re.sub(r"(?<![^\W\d_])([^\W\d_])(\d*)([ᵀ⁺]?)(?=\s|$)", one, text)

@@ -10,14 +10,19 @@ from alignlib.book.plots import rule_label
 
 
 def wiring_panel(
-    edges: Iterable[Any], hidden: int | Sequence[int], rule: str, title: str | None = None, subtitle: str = ""
+    edges: Iterable[Any],
+    hidden: int | Sequence[int],
+    rule: str,
+    title: str | None = None,
+    subtitle: str = "",
+    signal: str = "δ",
 ) -> Panel:
     """Return the diagram of one rule.
 
     edges: what :func:`alignlib.wiring.wiring` returns; where they begin at the target, it takes the error's place.
     hidden: number of hidden layers, or their widths.
     rule: its short name, which gives the colour; its label is the title unless another is given.
-    subtitle: a second line in lighter ink.
+    subtitle: a second line in lighter ink. signal: the letter of what arrives at a layer.
     """
     edges = list(edges)
     depth = hidden if isinstance(hidden, int) else len(hidden)
@@ -27,7 +32,7 @@ def wiring_panel(
     nodes += [{"id": f"layer {depth + 1}", "label": "ŷ"}, dict(zip(("id", "label"), sent, strict=True))]
     plain = [{"source": e.source, "target": e.target, "matrices": list(e.matrices)} for e in edges]
     title = rule_label(rule) if title is None else title
-    return Panel(kind="wiring", title=title, y_label=subtitle, wiring=Wiring(rule, tuple(nodes), tuple(plain)))
+    return Panel(kind="wiring", title=title, y_label=subtitle, wiring=Wiring(rule, tuple(nodes), tuple(plain), signal))
 
 
 def wirings(rules: str | Iterable[str], hidden: int = 2) -> list[Panel]:

@@ -7,26 +7,39 @@ name                  what                                          where from
 ``mnist``             28×28 handwritten digits, 60 000 + 10 000     ``ALIGNLIB_DATA``, cache or mirrors
 ``fashion-mnist``     28×28 pictures of clothes, 60 000 + 10 000    ``ALIGNLIB_DATA``, cache or mirrors
 ``linear-teacher``    y = T x with a random T, 20 000 + 1 000       drawn from the generator given
+``nonlinear-teacher`` answers of a random tanh net, 20 000 + 1 000  drawn from the generator given
 ====================  ============================================  =====================================
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from alignlib._typing import Rng
-from alignlib.datasets import digits, mnist
+from alignlib.datasets import digits, fetch, mnist
 from alignlib.datasets.dataset import Dataset, float_dtype
 from alignlib.datasets.errors import DataError
 from alignlib.datasets.label_noise import shuffle_labels
-from alignlib.datasets.synthetic import generator_for, linear_teacher
+from alignlib.datasets.synthetic import generator_for, linear_teacher, nonlinear_teacher
 from alignlib.errors import choose
 
-__all__ = ["DRAWN", "NAMES", "DataError", "Dataset", "checksum", "linear_teacher", "load", "shuffle_labels"]
+__all__ = [
+    "DRAWN",
+    "NAMES",
+    "DataError",
+    "Dataset",
+    "checksum",
+    "is_here",
+    "linear_teacher",
+    "load",
+    "nonlinear_teacher",
+    "shuffle_labels",
+]
 
-NAMES = ("digits", "mnist", "fashion-mnist", "linear-teacher")
 #: Those that are drawn from a generator; the others are the same for everybody.
-DRAWN = ("linear-teacher",)
+DRAWN: dict[str, Callable[..., Dataset]] = {"linear-teacher": linear_teacher, "nonlinear-teacher": nonlinear_teacher}
+NAMES = ("digits", "mnist", "fashion-mnist", *DRAWN)
 
 
 def load(name: str, *, rng: Rng | None = None, dtype: Any = "float64") -> Dataset:
@@ -53,8 +66,20 @@ def load(name: str, *, rng: Rng | None = None, dtype: Any = "float64") -> Datase
     if name == "digits":
         return digits.load(float_type)
     if name in DRAWN:
-        return linear_teacher(generator_for(name, rng), dtype=float_type)
+        return DRAWN[name](generator_for(name, rng), dtype=float_type)
     return mnist.load(name, float_type)
+
+
+def is_here(name: str) -> bool:
+    """Return whether a data set can be loaded without fetching anything: all its files are there, whatever they hold.
+
+    Raises
+    ------
+    InvalidValue
+        If the name is unknown.
+    """
+    archive = mnist.ARCHIVES.get(choose("dataset", name, NAMES))
+    return archive is None or fetch.is_here(archive)
 
 
 def checksum(name: str, *, rng: Rng | None = None) -> str:
@@ -69,5 +94,5 @@ def checksum(name: str, *, rng: Rng | None = None) -> str:
     if name == "digits":
         return digits.checksum()
     if name in DRAWN:
-        return linear_teacher(generator_for(name, rng)).checksum
+        return DRAWN[name](generator_for(name, rng)).checksum
     return mnist.CHECKSUMS[name]

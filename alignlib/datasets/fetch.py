@@ -71,6 +71,15 @@ def locate(archive: Archive, mirrors: Sequence[str] | None = None) -> dict[str, 
     return found
 
 
+def is_here(archive: Archive) -> bool:
+    """Return whether all files of ``archive`` are in the reader's folder or in the cache, without looking into them."""
+    named = os.environ.get(DATA_VARIABLE)
+    folders = [Path(named).expanduser() / archive.name] if named else []
+    with contextlib.suppress(DataError):
+        folders.append(cache_folder(archive))
+    return any(all(_exists(folder / file) for file in archive.files) for folder in folders)
+
+
 def _in_data_folder(archive: Archive) -> dict[str, Path]:
     """Return the files that the reader's own folder holds, verified; warn about those it lacks."""
     named = os.environ.get(DATA_VARIABLE)
@@ -131,7 +140,7 @@ def _download(cache: Path, archive: Archive, file: str, mirrors: Sequence[str] |
     answers = []
     for mirror in archive.mirrors if mirrors is None else mirrors:
         url = f"{mirror.rstrip('/')}/{file}"
-        answer = _try_mirror(pooch, url, cache, file, archive.files[file])
+        answer = try_mirror(pooch, url, cache, file, archive.files[file])
         if answer is None:
             return cache / file
         answers.append(f"  {url}: {answer}")
@@ -146,7 +155,7 @@ def _download(cache: Path, archive: Archive, file: str, mirrors: Sequence[str] |
     )
 
 
-def _try_mirror(pooch: Any, url: str, cache: Path, file: str, sha256: str) -> str | None:
+def try_mirror(pooch: Any, url: str, cache: Path, file: str, sha256: str) -> str | None:
     """Fetch ``url`` into the cache; return None if that went well, else what the mirror answered.
 
     Pooch writes beside the target, compares the SHA-256, renames if it agrees and deletes if it does not.

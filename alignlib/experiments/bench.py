@@ -8,7 +8,7 @@ import numpy as np
 
 from alignlib.experiments.experiment import Experiment
 from alignlib.experiments.measure import evaluate, numbered, probe
-from alignlib.experiments.run import prepare, streams, training
+from alignlib.experiments.run import Training, prepare, streams
 from alignlib.rules import Rule
 from alignlib.training import Step
 
@@ -49,7 +49,7 @@ class Bench:
 
     def updates(self) -> Iterator[Step]:
         """Train, yielding after every update; to go on asking is to go on training."""
-        return training(self.experiment, self.data, self.network, self.rule)
+        return Training(self.experiment, self.data, self.network, self.rule).updates()
 
     def test_error(self) -> float:
         """Return the error on the part of the data that is not trained on, as :func:`alignlib.run` records it."""

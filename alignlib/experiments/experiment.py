@@ -52,6 +52,9 @@ _REAL = (
     "weight_decay",
     "stop_at_train_error",
     "label_noise",
+    "dropout_input",
+    "dropout_hidden",
+    "adversarial",
 )
 _OPTIONAL = ("train_size", "stop_at_train_error", "feedback_rank")
 
@@ -95,8 +98,16 @@ class Experiment:
         (:func:`alignlib.initializers.draw_feedback`).
     label_noise
         Share of the training examples whose labels are shuffled among them, from 0 to 1; after any cut for validation.
+    dropout_input, dropout_hidden
+        Shares of the inputs and of the hidden units that are silent at an update, from 0 to less than 1; the others
+        are louder by 1 / (1 − share), so nothing changes at evaluation (:class:`alignlib.dropout.Dropout`).
+        Nøkland (2016) dropped 0.1 and 0.5.
+    adversarial
+        ε of training on x + ε sign(∂loss/∂x) instead of x, with the true gradient whatever the rule and without
+        clipping (:class:`alignlib.adversarial.Adversary`); Nøkland's (2016) code has 0.08. 0 trains on x.
+        With it, or with dropout, errors "as seen while training" are those under it.
     seed
-        Independent streams for data, initial weights, feedback, batch order and label noise come from it,
+        Independent streams for data, initial weights, feedback, batch order, label noise and dropout come from it,
         so that changing the rule changes nothing else.
     dtype
         "float64" or "float32".
@@ -134,6 +145,9 @@ class Experiment:
     feedback_density: float = 1.0
     feedback_rank: int | None = None
     label_noise: float = 0.0
+    dropout_input: float = 0.0
+    dropout_hidden: float = 0.0
+    adversarial: float = 0.0
     seed: int = 0
     dtype: str = "float64"
 
@@ -163,6 +177,9 @@ class Experiment:
             raise InvalidValue("learning_rate must be greater than 0; received 0.")
         if not self.label_noise <= 1:
             raise InvalidValue(f"label_noise is a share, from 0 to 1; received {self.label_noise!r}.")
+        for name in ("dropout_input", "dropout_hidden"):
+            if not getattr(self, name) < 1:
+                raise InvalidValue(f"{name} is a share, at least 0 and less than 1; received {getattr(self, name)!r}.")
         if not self.momentum < 1:
             raise InvalidValue(f"momentum must be below 1; received {self.momentum!r}.")
         if self.optimizer != "sgd" and (self.momentum or self.nesterov):

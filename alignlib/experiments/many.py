@@ -6,13 +6,14 @@ import logging
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from itertools import groupby
 from multiprocessing.process import BaseProcess
+from typing import TypeVar
 
 from alignlib import datasets
 from alignlib.errors import AlignlibError, InvalidValue
@@ -22,6 +23,9 @@ from alignlib.experiments.run import run, streams
 from alignlib.experiments.store import Store
 from alignlib.progress import progress
 
+Task = TypeVar("Task")
+Outcome = TypeVar("Outcome")
+
 logger = logging.getLogger("alignlib")
 
 _DIED = (
@@ -29,6 +33,7 @@ _DIED = (
     "`if __name__ == '__main__':`, since every worker imports the script; or pass workers=1. "
     "Otherwise memory may have run out: pass fewer workers."
 )
+_CHANCES = 1
 _BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -58,14 +63,42 @@ def run_many(
     AlignlibError
         If a run fails: the message names its experiment. What had finished by then is in the store.
     """
+    done: dict[Experiment, Result] = {}
+    each = run_each(experiments, executor, store=store, workers=workers, show_progress=show_progress)
+    with closing(each):
+        for experiment, outcome in each:
+            if isinstance(outcome, Exception):
+                raise outcome
+            done[experiment] = outcome
+    return [done[experiment] for experiment in experiments]
+
+
+def run_each(
+    experiments: Sequence[Experiment],
+    executor: Executor | None = None,
+    *,
+    store: Store | None = None,
+    workers: int | None = None,
+    show_progress: bool = True,
+) -> Generator[tuple[Experiment, Result | Exception], None, None]:
+    """Yield each experiment once with its result, or the error that it ended with, as they come in.
+
+    Parameters as :func:`run_many`. A run that fails does not touch the others; to stop listening ends those that have
+    not begun.
+    """
     store = store or _store_of_environment()
     done = _look_up(experiments, store)
+    yield from done.items()
     pending = [e for e in dict.fromkeys(experiments) if e not in done]
-    for result in _finished(pending, executor, workers or _workers_of_environment(), show_progress):
-        done[result.experiment] = result
-        if store:
-            store.put(result)
-    return [done[experiment] for experiment in experiments]
+    workers = workers or _workers_of_environment()
+    alone = executor is None and (workers == 1 or len(pending) <= 1)
+    outcomes = work(partial(_run, show_progress=show_progress and alone), pending, executor, workers=workers)
+    if show_progress and not alone:
+        outcomes = progress(outcomes, total=len(pending), what="experiments", unit="run")
+    for experiment, outcome in outcomes:
+        if store and isinstance(outcome, Result):
+            store.put(outcome)
+        yield experiment, outcome
 
 
 def _look_up(experiments: Sequence[Experiment], store: Store | None) -> dict[Experiment, Result]:
@@ -85,31 +118,63 @@ def _look_up(experiments: Sequence[Experiment], store: Store | None) -> dict[Exp
     return done
 
 
-def _finished(
-    pending: Sequence[Experiment], executor: Executor | None, workers: int, show_progress: bool
-) -> Iterator[Result]:
-    """Yield results as they come in."""
-    show = partial(progress, total=len(pending), what="experiments", unit="run") if show_progress else iter
+def work(
+    function: Callable[[Task], Outcome],
+    tasks: Sequence[Task],
+    executor: Executor | None = None,
+    *,
+    workers: int | None = None,
+) -> Iterator[tuple[Task, Outcome | Exception]]:
+    """Yield each task with what ``function`` gave for it, or with the error that it raised, as they come in.
+
+    Without an executor the tasks go to as many processes on this machine, each with one BLAS thread; with one worker,
+    or one task, they run in this process. Processes that die take no other task with them: what they left undone is
+    begun again, until ``_CHANCES`` times in a row nothing was done by it.
+    """
+    workers = workers or _workers_of_environment()
     if executor is not None:
-        yield from show(_submitted(pending, executor))
-    elif workers == 1 or len(pending) <= 1:
-        yield from (_run(experiment, show_progress) for experiment in pending)
+        yield from _submitted(function, tasks, executor)
+    elif workers == 1 or len(tasks) <= 1:
+        yield from ((task, _attempt(function, task)) for task in tasks)
     else:
-        with _one_blas_thread(), _processes(min(workers, len(pending))) as pool:
-            try:
-                yield from show(_submitted(pending, pool))
-            except BrokenProcessPool as problem:
-                raise AlignlibError(_DIED) from problem
+        yield from _in_processes(function, tasks, workers)
 
 
-def _submitted(pending: Sequence[Experiment], executor: Executor) -> Iterator[Result]:
-    futures = [executor.submit(_run, experiment, False) for experiment in pending]
+def _in_processes(
+    function: Callable[[Task], Outcome], tasks: Sequence[Task], workers: int
+) -> Iterator[tuple[Task, Outcome | Exception]]:
+    left, chances = list(tasks), _CHANCES
+    while left:
+        undone: list[Task] = []
+        with _one_blas_thread(), _processes(min(workers, len(left))) as pool:
+            for task, outcome in _submitted(function, left, pool):
+                if not isinstance(outcome, BrokenProcessPool):
+                    yield task, outcome
+                elif chances:
+                    undone.append(task)
+                else:
+                    yield task, AlignlibError(_DIED)
+        chances -= len(undone) == len(left)
+        left = undone
+
+
+def _submitted(
+    function: Callable[[Task], Outcome], tasks: Sequence[Task], executor: Executor
+) -> Iterator[tuple[Task, Outcome | Exception]]:
+    futures = {executor.submit(function, task): task for task in tasks}
     try:
         for future in as_completed(futures):
-            yield future.result()
-    finally:  # one that fails, or a reader who stops listening, ends the rest
+            yield futures[future], _attempt(Future.result, future)
+    finally:  # a reader who stops listening ends the rest
         for future in futures:
             future.cancel()
+
+
+def _attempt(function: Callable[[Task], Outcome], task: Task) -> Outcome | Exception:
+    try:
+        return function(task)
+    except Exception as problem:
+        return problem
 
 
 def _run(experiment: Experiment, show_progress: bool) -> Result:

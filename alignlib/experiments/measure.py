@@ -6,6 +6,7 @@ import numpy as np
 
 from alignlib import metrics
 from alignlib._typing import Array
+from alignlib.arrays import to_host
 from alignlib.datasets import Dataset
 from alignlib.losses import Loss
 from alignlib.network import MLP
@@ -28,13 +29,22 @@ class Answers:
         self._answers.append(step.trace.pre_activations[-1].copy())
         self._targets.append(step.y.copy())
 
+    def pending(self) -> tuple[Array, Array] | None:
+        """Return the answers and targets that are not judged yet; None if there are none."""
+        if not self._answers:
+            return None
+        answers, targets = (to_host(np.concatenate(each)) for each in (self._answers, self._targets))
+        return answers, targets
+
+    def put_back(self, answers: Array, targets: Array) -> None:
+        """Keep what another called pending."""
+        self._answers, self._targets = [answers], [targets]
+
     def take(self) -> tuple[float, float]:
         """Return (mean loss, error) of all examples since the last call; NaN if there were none."""
-        if not self._answers:
-            return float("nan"), float("nan")
-        answers, targets = np.concatenate(self._answers), np.concatenate(self._targets)
+        pending = self.pending()
         self._answers, self._targets = [], []
-        return judge(self._loss, self._task, answers, targets)
+        return judge(self._loss, self._task, *pending) if pending else (float("nan"), float("nan"))
 
 
 class EarlyStop:
@@ -57,21 +67,21 @@ class Recorder:
     def __init__(self, network: MLP, rule: Rule, data: Dataset, probe: int):
         self.network, self.rule, self.data, self.probe = network, rule, data, probe
         self.seen = Answers(network.loss, data.task)
-        self._rows: list[dict[str, float]] = []
+        self.rows: list[dict[str, float]] = []
 
     def record(self, epoch: float, step: int, seconds: float) -> None:
         """Measure everything now and append it to the curves."""
         row = {"epoch": epoch, "step": float(step), "seconds": seconds}
         row["train_loss"], row["train_error"] = self.seen.take()
         row["test_loss"], row["test_error"] = evaluate(self.network, self.data)
-        row |= numbered("weight_norm", [float(np.linalg.norm(W)) for W in self.network.weights])
+        row |= numbered("weight_norm", [float(np.linalg.norm(to_host(W))) for W in self.network.weights])
         if self.probe:
             row |= probe(self.network, self.rule, self.data.x_train[: self.probe], self.data.y_train[: self.probe])
-        self._rows.append(row)
+        self.rows.append(row)
 
     def curves(self) -> dict[str, Array]:
         """Return one array a quantity."""
-        return {name: np.array([row[name] for row in self._rows], np.float64) for name in self._rows[0]}
+        return {name: np.array([row[name] for row in self.rows], np.float64) for name in self.rows[0]}
 
 
 def judge(loss: Loss, task: str, answers: Array, targets: Array) -> tuple[float, float]:
@@ -83,7 +93,7 @@ def judge(loss: Loss, task: str, answers: Array, targets: Array) -> tuple[float,
 def evaluate(network: MLP, data: Dataset) -> tuple[float, float]:
     """Return (mean loss, error) on the part of the data that was not trained on."""
     starts = range(0, len(data.x_test), _CHUNK)
-    answers = [network.trace(data.x_test[start : start + _CHUNK]).pre_activations[-1] for start in starts]
+    answers = [to_host(network.trace(data.x_test[start : start + _CHUNK]).pre_activations[-1]) for start in starts]
     return judge(network.loss, data.task, np.concatenate(answers), data.y_test)
 
 
@@ -98,13 +108,14 @@ def probe(network: MLP, rule: Rule, x: Array, y: Array) -> dict[str, float]:
         if delta is None:
             continue
         number = layer.index + 1
-        row[f"delta_angle/{number}"] = metrics.mean_angle(delta, true)
-        told = layer.outer(true, trace.inputs[layer.index])
-        row[f"gradient_angle/{number}"] = metrics.angle(layer.outer(delta, h), told)
+        taught, told = layer.outer(delta, h), layer.outer(true, trace.inputs[layer.index])
+        delta = to_host(delta)
+        row[f"delta_angle/{number}"] = metrics.mean_angle(delta, to_host(true))
+        row[f"gradient_angle/{number}"] = metrics.angle(to_host(taught), to_host(told))
         row[f"delta_norm/{number}"] = float(np.sqrt(np.mean(np.sum(np.square(delta, dtype=np.float64), axis=1))))
     row |= numbered(
         "weight_angle",
-        [metrics.angle(B, W) for B, W in rule.pairs(network)],
+        [metrics.angle(to_host(B), to_host(W)) for B, W in rule.pairs(network)],
     )
     return row
 

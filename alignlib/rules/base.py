@@ -11,7 +11,7 @@ import numpy as np
 from alignlib._typing import Array, Rng
 from alignlib.errors import InvalidValue
 from alignlib.initializers import draw_feedback
-from alignlib.network import MLP, Buffers, Trace
+from alignlib.network import MLP, Buffers, Masks, Trace
 from alignlib.plasticity import Plasticity
 
 
@@ -72,6 +72,7 @@ class Rule(ABC):
                 rank=rank,
                 dtype=network.dtype.name,
             )
+            B = np.asarray(B, like=network.parameters)
             self.feedback.append(drawn.setdefault(shape, B) if shared else B)
 
     @abstractmethod
@@ -128,6 +129,7 @@ class Rule(ABC):
         weight_decay: float = 0.0,
         buffers: Buffers | None = None,
         plasticity: Plasticity | None = None,
+        masks: Masks | None = None,
     ) -> Trace:
         """Write the gradients, means over the batch, into [(dW, db), …]; return the trace of the forward pass.
 
@@ -135,8 +137,9 @@ class Rule(ABC):
         With ``buffers`` (see :meth:`MLP.buffers`) of this batch size, no other array is allocated.
         Layers without a signal, and frozen ones, are given zeros: they neither learn nor decay.
         With ``plasticity`` the feedback learns as well, and at once, by :meth:`learn_feedback`.
+        ``masks`` are those of dropout (see :meth:`MLP.trace`): the network that they leave is the one that learns.
         """
-        trace = network.trace(x, buffers, y)
+        trace = network.trace(x, buffers, y, masks)
         inputs, signals = self.lesson(network, trace, network.error(trace, y))
         for layer, h, delta, (dW, db) in zip(network.layers, inputs, signals, gradients, strict=True):
             if delta is None or layer.index < network.frozen:
@@ -150,10 +153,10 @@ class Rule(ABC):
             self.learn_feedback(network, trace, [delta for delta in signals if delta is not None], plasticity)
         return trace
 
-    def gradients(self, network: MLP, x: Array, y: Array) -> list[tuple[Array, Array]]:
+    def gradients(self, network: MLP, x: Array, y: Array, masks: Masks | None = None) -> list[tuple[Array, Array]]:
         """Return [(dW, db), …], one pair a layer, means over the batch x (batch, n_in), y (batch, n_out)."""
         gradients = network.views(np.empty_like(network.parameters))
-        self.learn(network, x, y, gradients)
+        self.learn(network, x, y, gradients, masks=masks)
         return gradients
 
 

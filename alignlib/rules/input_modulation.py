@@ -33,11 +33,11 @@ class ErrorDrivenInputModulation(Rule):
         return second.inputs, [*self._changes(network, trace, second), network.error(second, trace.target)]
 
     def second_pass(self, network: MLP, trace: Trace, error: Array) -> Trace:
-        """Return the trace of x + F e."""
-        x, work = trace.inputs[0], trace.buffers
+        """Return the trace of x + F e, under the same dropout if there is any."""
+        x, work = trace.activities[0], trace.buffers
         disturbance = np.matmul(error, self.feedback[0].T, out=work.spare(network.sizes[0]) if work else None)
         disturbance += x
-        return network.trace(disturbance, work.second if work else None)
+        return network.trace(disturbance, work.second if work else None, masks=trace.masks)
 
     def _changes(self, network: MLP, trace: Trace, second: Trace) -> list[Array]:
         outs = second.buffers.slopes if second.buffers else [None] * len(network.hidden)

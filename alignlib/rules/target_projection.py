@@ -1,7 +1,5 @@
 """Direct random target projection: the hidden layers hear the target, and so need not wait for the output."""
 
-import numpy as np
-
 from alignlib._typing import Array
 from alignlib.errors import InvalidValue
 from alignlib.network import MLP, Trace
@@ -22,7 +20,7 @@ class DirectRandomTargetProjection(DirectFeedbackAlignment):
         """The target y, once through each layer's own B; the error is not looked at."""
         if trace.target is None:
             raise InvalidValue("this rule reads the target: make the trace with network.trace(x, target=y).")
-        return super().hidden_signals(network, trace, np.asanyarray(trace.target, network.dtype))
+        return super().hidden_signals(network, trace, trace.target)
 
     def counterparts(self, network: MLP) -> list[Array]:
         """Minus the product of all Wᵀ above the layer: the target enters the error e = ŷ − y with a minus."""

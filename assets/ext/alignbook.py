@@ -1,7 +1,8 @@
 """What the book needs of Sphinx beyond Jupyter Book: true chapter numbers, alternative texts, anchors, tidy pages.
 
-The build puts every figure's data at ``exports/figures/<id>.json`` of the source folder;
-a figure of the text carries the name ``fig-<id>``.
+The build puts every figure's data at ``exports/figures/<id>.json`` of the source folder, what stands below it in the
+page (its numbers for the hand, the panel that runs it) at ``beside/<id>.html``, and what the pages say of the book into
+``book.json``; a figure of the text carries the name ``fig-<id>``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import bookheads
+import bookmarks
 import bookpaint
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -20,7 +23,7 @@ from sphinx.environment.collectors.toctree import TocTreeCollector
 
 CHAPTER = re.compile(r"chapters/(\d\d)-")
 ANCHOR = re.compile(r'\bid="((table|claim)-[a-z0-9-]+)"')
-FILES = ("svg", "png", "csv", "json")
+FILES = ("svg", "png", "csv")
 
 
 def number_chapters(env: BuildEnvironment) -> None:
@@ -44,7 +47,7 @@ def number_chapters(env: BuildEnvironment) -> None:
 
 def describe_figures(app: Sphinx, doctree: nodes.document) -> None:
     """Give every exported figure its alternative text and the links to its files."""
-    for figure in doctree.findall(nodes.figure):
+    for figure in list(doctree.findall(nodes.figure)):
         names = [name[4:] for name in figure["names"] if name.startswith("fig-")]
         if not names:
             continue
@@ -55,10 +58,16 @@ def describe_figures(app: Sphinx, doctree: nodes.document) -> None:
         for image in figure.findall(nodes.image):
             image["alt"] = alt
         figure += nodes.legend("", nodes.raw("", file_links(names[0], app.env.docname), format="html"))
+        beside = Path(app.srcdir, "beside", f"{names[0]}.html")
+        if beside.is_file():
+            text = beside.read_text(encoding="utf-8")
+            figure.parent.insert(figure.parent.index(figure) + 1, nodes.raw("", text, format="html"))
 
 
 def name_outputs(app: Sphinx, doctree: nodes.document) -> None:
     """Let the text refer to computed tables and to claims by their anchors: {ref}`the table <table-ID>`."""
+    if not CHAPTER.match(app.env.docname):  # the page of all claims shows them a second time
+        return
     standard = app.env.get_domain("std")
     for raw in doctree.findall(nodes.raw):
         for anchor, kind in ANCHOR.findall(raw.astext()):
@@ -70,7 +79,7 @@ def file_links(figure: str, docname: str) -> str:
     """Return the line below a figure that leads to its files and its citation."""
     up = "../" * docname.count("/")
     links = [f'<a href="{up}figures/{figure}.{kind}">{kind.upper()}</a>' for kind in FILES]
-    links.append(f'<a href="{up}figures.html#cite-{html.escape(figure)}">cite</a>')
+    links.append(f'<a href="{up}figures/{html.escape(figure)}.html">permalink, cite, make again</a>')
     return f'<p class="figure-files">{"".join(links)}</p>'
 
 
@@ -86,6 +95,11 @@ def tidy_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, 
         context[kind] = list(kept.values())
 
 
+def read_facts(app: Sphinx, config: Any) -> None:
+    """Read what the build knows of the book."""
+    config.book_facts = json.loads(Path(app.srcdir, "book.json").read_text(encoding="utf-8"))
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
     assign_figure_numbers = TocTreeCollector.assign_figure_numbers
@@ -96,8 +110,16 @@ def setup(app: Sphinx) -> dict[str, bool]:
         return assign_figure_numbers(self, env)
 
     TocTreeCollector.assign_figure_numbers = renumbered  # type: ignore[method-assign]
+    app.connect("config-inited", read_facts)
+    app.add_role("rule", bookmarks.RuleRole())
     app.connect("doctree-read", describe_figures)
     app.connect("doctree-read", name_outputs)
+    app.connect("doctree-read", bookheads.tell_facts)
+    app.connect("doctree-read", bookmarks.mark_rules)
+    app.connect("doctree-resolved", bookmarks.link_terms)
+    app.connect("html-page-context", bookheads.add_tags)
+    app.connect("html-page-context", bookheads.ask_ahead)
+    app.connect("html-page-context", bookheads.keep_sidebar, priority=900)
     app.connect("html-page-context", tidy_page, priority=900)
     app.connect("build-finished", bookpaint.paint_first)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -18,6 +18,7 @@ import papermill
 import pytest
 
 from alignlib.book import chapters, files, freshness
+from alignlib.book.root import find_root
 from alignlib.errors import AlignlibError, InvalidValue
 
 MakeBook = Callable[..., Path]
@@ -119,7 +120,7 @@ def test_a_broken_notebook_is_named(tmp_path: Path, make_book: MakeBook) -> None
 
 
 def test_finds_the_book_from_inside_it(many: Path, tmp_path: Path) -> None:
-    assert chapters.find_root(many / "chapters") == many
+    assert find_root(many / "chapters") == many
 
 
 # ---------------------------------------------------------------- profiles

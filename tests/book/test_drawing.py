@@ -17,9 +17,11 @@ from PIL import Image
 
 from alignlib import book
 from alignlib.book import Figure, Guide, panel, series, style
-from alignlib.book.figure import MIME
+from alignlib.book.figure import MIME, Panel
 from alignlib.book.naming import REFERENCE_NAME, short_number, spread_apart
+from alignlib.book.wirings import wiring_panel
 from alignlib.errors import InvalidValue
+from alignlib.wiring import Edge
 
 ALT = "Lines that fall, one for each rule, and dots that stand in rows."
 
@@ -220,6 +222,13 @@ def test_a_reference_with_other_rows_is_drawn_where_they_meet():
     assert dict(zip(rows, grey.get_xdata(), strict=True)) == {2: 30.0, 0: 10.0}
 
 
+def test_an_interval_reaches_as_far_as_it_says():
+    paper = series("paper", ["a", "b"], [1.0, 3.0], spread=[0.5, float("nan")])
+    (axes,) = figure(panel("dots", paper)).draw().axes
+    ends = [segment[:, 0].tolist() for lines in axes.collections for segment in lines.get_segments() if len(segment)]
+    assert ends == [[0.5, 1.5]]
+
+
 def test_a_reference_of_another_shape_is_refused():
     with pytest.raises(InvalidValue, match=r"\['lines'\], its reference 'other' has \['dots'\]"):
         figure(one_of_each_kind()["lines"]).draw(figure(one_of_each_kind()["dots"], id="other"))
@@ -269,6 +278,16 @@ def test_a_wiring_begins_at_the_target_or_goes_by_way_of_the_input():
     assert "$e$" not in drtp
     assert "$y$" in drtp
     assert {r"$\delta_{0}$", "$F$", "$e$"} <= set(pepita.split())
+
+
+def test_a_wiring_may_send_targets_and_pseudo_inverses():
+    edges = [Edge("target", "layer 2", ("V⁺",)), Edge("layer 2", "layer 1", ("W2⁺",))]
+    made = wiring_panel(edges, 2, "tp", "closed form", signal="t")
+    drawn = " ".join(texts(figure(made).draw()))
+    for name in ("$t_{1}$", "$t_{2}$", "$V^{+}$", "$W_{2}^{+}$", "$y$"):
+        assert name in drawn
+    assert "delta" not in drawn
+    assert Panel.from_json(made.to_json()).wiring == made.wiring
 
 
 def test_drawing_is_quick():

@@ -97,6 +97,16 @@ def test_digest_sees_the_wiring():
     assert made[0] != made[1]
 
 
+def test_a_published_interval_goes_everywhere_with_its_number():
+    def published(half):
+        return figure(panel("dots", series("paper", ["2×800"], [1.7], spread=[half])))
+
+    made = published(0.06)
+    assert Figure.from_json(made.to_json()).panels == made.panels
+    assert "paper ±,,2×800,0.06" in made.to_csv()
+    assert made.digest != published(0.07).digest
+
+
 def test_provenance_carries_the_digest():
     assert everything().to_json()["provenance"]["digest"] == everything().digest
 

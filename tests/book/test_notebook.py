@@ -13,6 +13,7 @@ import alignlib
 from alignlib import book
 from alignlib.book import Chapter, Measured, panel, series
 from alignlib.book.claims import CLAIM_MIME, VALUE_MIME
+from alignlib.book.notebook import read_parameters
 from alignlib.errors import InvalidValue
 
 ALT = "A line that rises from zero to one within one epoch."
@@ -173,3 +174,8 @@ def test_a_figure_displays_itself(shell):
     data, _ = shell.display_formatter.format(chapter().figure("the-line", line(), alt=ALT))
     assert {"image/svg+xml", "image/png", "application/vnd.alignlib.figure+json"} <= set(data)
     assert data["text/plain"] == ALT
+
+
+def test_parameters_are_found_where_annotations_are_made_when_asked_for() -> None:
+    """From Python 3.14 on a namespace holds a function that makes them."""
+    assert read_parameters({"__annotate__": lambda form: {"n": int}, "n": 3, "other": 4}) == {"n": 3}

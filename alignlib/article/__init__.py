@@ -1,0 +1,1 @@
+"""The printed code of the article that this book tests: its idea, its slips, and tests that see them."""
