@@ -7,7 +7,7 @@ from alignlib import datasets, losses, metrics, optimizers, rules
 from alignlib.convnet import ConvNet
 from alignlib.costs import costs
 from alignlib.errors import AlignlibError, InvalidValue
-from alignlib.experiments import Experiment, Result, Store, grid, run, run_many
+from alignlib.experiments import Experiment, Result, Store, grid, run, run_each, run_many
 from alignlib.network import MLP
 from alignlib.wiring import wiring
 
@@ -30,6 +30,7 @@ __all__ = [
     "optimizers",
     "rules",
     "run",
+    "run_each",
     "run_many",
     "wiring",
 ]

@@ -171,7 +171,7 @@ def test_an_edited_file_of_many_is_noticed(made: list[Record], tmp_path: Path, e
     ("change", "complaint"),
     [
         (lambda c: c.pop("label"), "field 'label' is missing"),
-        (lambda c: c.update(lable="x"), "unknown field 'lable'; did you mean 'label'?"),
+        (lambda c: c.update(labels="x"), "unknown field 'labels'; did you mean 'label'?"),
         (lambda c: c.update(seconds="long"), "field 'seconds' must be a number, at least 0; received \"long\""),
         (lambda c: c.update(seconds=None), "field 'seconds' must be a number"),
         (lambda c: c.update(n_parameters=1.5), "field 'n_parameters' must be a whole number"),
