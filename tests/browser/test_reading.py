@@ -111,10 +111,10 @@ def press_switch(page: Page, wanted: str) -> None:
 
 
 def seen(drawing: Locator) -> tuple[int, int]:
-    """Return the brightness of a figure's paper (most of it) and of the ink furthest from it, 0 to 255."""
+    """Return the brightness of a figure's paper (its edge) and of the ink furthest from it, 0 to 255."""
     drawing.scroll_into_view_if_needed()
     gray = np.asarray(Image.open(io.BytesIO(drawing.screenshot())).convert("L"), dtype=int)
-    paper = int(np.median(gray))
+    paper = int(np.median(np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])))
     return paper, int(gray.flat[np.abs(gray - paper).argmax()])
 
 
