@@ -350,7 +350,9 @@ def _require(content: Any, text: str, shown: str) -> None:
     for part in parts:
         _require_keys(part, next(iter(wanted.values())), text, shown, more=("wiring", "y_limits"))
         for series in part.get("series", ()):
-            _require_keys(series, ("name", "rule", "tolerance", "x", "y"), text, shown, more=("rows", "seeds"))
+            _require_keys(
+                series, ("name", "rule", "tolerance", "x", "y"), text, shown, more=("rows", "seeds", "spread")
+            )
     _require_numbers(content, shown)
 
 

@@ -438,6 +438,18 @@ def test_an_update_writes_readable_files_that_stay(book: Book) -> None:
     assert {path: path.read_text() for path in book.folder.iterdir()} == before
 
 
+def test_published_intervals_are_stored_and_compared(book: Book) -> None:
+    def paper(half: float) -> Figure:
+        made = panel("dots", series("paper", ["2×800"], [1.7], spread=[half]))
+        return Figure("dfa-paper", CHAPTER, [made], "One dot with its interval.")
+
+    book.show(paper(0.06))
+    book.update()
+    assert not book.check()
+    book.show(paper(0.09))
+    assert any("interval" in str(failure) for failure in book.check())
+
+
 def test_an_update_on_another_machine_changes_nothing(book: Book) -> None:
     times = figure([0.0, 1.0, 2.0, 3.0], name="dfa-time", tolerance=WALL_TIME)
     book.show(figure(), times)
