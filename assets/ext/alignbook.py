@@ -95,6 +95,13 @@ def tidy_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, 
         context[kind] = list(kept.values())
 
 
+def level_modules(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Make the list of modules one list: Sphinx puts lists straight into lists, which screen readers cannot follow."""
+    if pagename == "_modules/index":
+        head, opened, rest = context["body"].partition("<ul>")
+        context["body"] = head + opened + rest.replace("<ul>", "").replace("</ul>", "") + "</ul>"
+
+
 def read_facts(app: Sphinx, config: Any) -> None:
     """Read what the build knows of the book."""
     config.book_facts = json.loads(Path(app.srcdir, "book.json").read_text(encoding="utf-8"))
@@ -121,5 +128,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("html-page-context", bookheads.ask_ahead)
     app.connect("html-page-context", bookheads.keep_sidebar, priority=900)
     app.connect("html-page-context", tidy_page, priority=900)
+    app.connect("html-page-context", level_modules)
     app.connect("build-finished", bookpaint.paint_first)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

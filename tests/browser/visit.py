@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, Response
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "_build" / "browser"
@@ -179,6 +180,13 @@ class Visit:
         """Wait until pictures are loaded, equations set and fonts there."""
         self.page.evaluate(SETTLE)
 
+    def resize(self, width: int) -> None:
+        """Make the window as narrow or wide as that, and wait until the theme has seen which listings now scroll."""
+        self.width = width
+        self.page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
+        with suppress(PlaywrightTimeout):  # what never becomes reachable by keyboard is what axe-core looks for
+            self.page.wait_for_function(SCROLLERS_REACHABLE, timeout=3000)
+
     def show(self, theme: str) -> None:
         """Let the system of the reader be light or dark; the page follows."""
         self.theme = theme
@@ -265,6 +273,10 @@ SETTLE = """async () => {
   await Promise.all(images.map(ended));
   await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
 }"""
+
+#: The theme lets the keyboard reach what scrolls sideways a moment after the window has changed.
+SCROLLERS_REACHABLE = """() => [...document.querySelectorAll("pre, .cell_output")].every(
+  box => box.scrollWidth <= box.clientWidth || box.tabIndex >= 0)"""
 
 #: See there.
 LOOK = Path(__file__).with_name("look.js").read_text(encoding="utf-8").strip().rstrip(";")
