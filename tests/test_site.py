@@ -366,16 +366,6 @@ def test_the_numbers_of_a_tagged_figure_stand_below_it_and_no_page_waits_for_the
     assert not soup.select(".run-here")
 
 
-def test_the_gallery_and_the_claims_list_everything(tiny: tuple[Path, site.SiteReport]) -> None:
-    gallery = page(tiny[0], "figures.html")
-    assert {node["src"] for node in gallery.select(".gallery img")} == {
-        f"figures/{name}.svg" for name in ("first-error", "first-angle", "second-error", "second-angle")
-    }
-    assert "@misc{alignlib-second-error" in gallery.find(id="cite-second-error").get_text()
-    verdicts = [node.get_text() for node in page(tiny[0], "claims.html").select(".claim-badge")]
-    assert [("does not" in verdict) for verdict in verdicts] == [False, True, False, True]
-
-
 def test_the_page_on_the_build_has_versions_and_parameters(tiny: tuple[Path, site.SiteReport]) -> None:
     text = page(tiny[0], "status.html").select_one("article").get_text(" ", strip=True)
     assert np.__version__ in text
