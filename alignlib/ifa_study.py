@@ -36,7 +36,7 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -183,24 +183,24 @@ def tuning_runs() -> dict[str, Experiment]:
 
 def reported_runs(tuned: Sequence[Result]) -> dict[str, Experiment]:
     """Return all runs that are reported, by an identifier "condition,rule,seed", given the results of the tuning."""
-    runs = {
-        f"{each.name},{rule},{e.seed}": e
-        for each in conditions()
-        for rule, choice in choices(each, tuned).items()
-        for e in each.reported(rule, choice.value)
-    }
-    return _each_once(runs)
+    return _at_chosen_rates(tuned, Condition.reported)
 
 
 def snapshot_runs(tuned: Sequence[Result]) -> dict[str, Experiment]:
     """Return all runs that are stopped early for their angles, named as :func:`reported_runs` names them."""
-    runs = {
+    return _at_chosen_rates(tuned, lambda each, rule, rate: each.snapshots(rule, rate) if rule in ANGLED else [])
+
+
+def _at_chosen_rates(
+    tuned: Sequence[Result], runs: Callable[[Condition, str, float], Sequence[Experiment]]
+) -> dict[str, Experiment]:
+    made = {
         f"{each.name},{rule},{e.seed}": e
         for each in conditions()
         for rule, choice in choices(each, tuned).items()
-        for e in (each.snapshots(rule, choice.value) if rule in ANGLED else ())
+        for e in runs(each, rule, choice.value)
     }
-    return _each_once(runs)
+    return _each_once(made)
 
 
 def _each_once(runs: Mapping[str, Experiment]) -> dict[str, Experiment]:

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from alignlib import optimizers
 from alignlib._typing import Array
 from alignlib.experiments import Experiment, prepare
+from alignlib.experiments.run import Training
 from alignlib.layers import Dense
 from alignlib.network import Trace
-from alignlib.plasticity import Plasticity
 from alignlib.timing import interleaved
 
 FORWARD, ERROR_PASS, SLOPES, GRADIENTS, OPTIMISER = "forward pass", "error pass", "f′", "gradients", "optimiser"
@@ -78,15 +77,8 @@ class _Bench:
         self.x, self.y = (part[: experiment.batch_size].copy() for part in (data.x_train, data.y_train))
         self.flat = np.zeros_like(network.parameters)
         self.gradients, self.buffers = network.views(self.flat), network.buffers(len(self.x))
-        self.optimizer = optimizers.make(
-            experiment.optimizer,
-            network.parameters,
-            experiment.learning_rate,
-            momentum=experiment.momentum,
-            nesterov=experiment.nesterov,
-        )
-        decay, learns = experiment.weight_decay, rule.learns_feedback
-        self.plasticity = Plasticity(self.optimizer, decay) if learns else None
+        training = Training(experiment, data, network, rule)
+        self.optimizer, self.plasticity = training.optimizer, training.plasticity
         self.spent: dict[str, float] = {}
         self.taken: list[list[float]] = []
         # setattr: the step itself stays the package's own, only these two calls of it pass a stopwatch
