@@ -8,9 +8,9 @@ The tolerance belongs to the quantity and is kept with the reference:
     Long or float32 runs are chaotic: rounding alone sends them to other, equally good ends. The reference keeps
     every seed. The median over the seeds may be off, at each x, by the range (largest minus smallest) that the
     seeds of the reference have there, at least by the median of that range over all x (where a few seeds happen
-    to meet, their range says nothing) and at least by a floor relative to the largest number of the series. One
-    run alone has no range: it may be off by a tenth of that largest number. A mean with a standard deviation may
-    be off by three of them.
+    to meet, their range says nothing) and at least by a floor relative to the largest number of the series: a
+    thousandth of it, or the tolerance's own ``rtol``. One run alone has no range: it may be off by a tenth of that
+    largest number. A mean with a standard deviation may be off by three of them.
 ``free``
     Wall times and the like: the shape, the gaps and the signs must agree, nothing else.
 
@@ -237,11 +237,11 @@ def _exact_allowed(old: Quantity) -> Array:
 def _spread_allowed(old: Quantity, reference: Array) -> Array:
     finite = np.abs(reference[np.isfinite(reference)])
     scale = float(finite.max()) if finite.size else 0.0
-    floor = np.full(reference.shape, SPREAD_FLOOR * scale)
+    floor = np.full(reference.shape, max(SPREAD_FLOOR, old.tolerance.rtol) * scale)
     if old.allowed is not None:
         return np.asarray(np.maximum(old.allowed, floor))
     if not old.over_seeds or len(np.atleast_2d(old.values)) < 2:
-        return np.full(reference.shape, SINGLE_RUN_SHARE * scale)
+        return np.maximum(SINGLE_RUN_SHARE * scale, floor)
     ranges = np.ptp(old.values, axis=0)
     usual = float(np.nanmedian(ranges)) if np.isfinite(ranges).any() else 0.0
     return np.asarray(np.maximum(np.nan_to_num(ranges), np.maximum(floor, usual)))

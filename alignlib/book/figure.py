@@ -57,7 +57,8 @@ def check_alt(owner: str, alt: object) -> str:
 class Tolerance:
     """How near to its reference a quantity must be.
 
-    ``exact``: within ``rtol`` and ``atol``. ``spread``: within what the seeds differ by (chaotic runs).
+    ``exact``: within ``rtol`` and ``atol``. ``spread``: within what the seeds differ by (chaotic runs), and at least
+    within ``rtol`` of the largest number: for few seeds, whose own range may happen to be small.
     ``free``: shown but not compared; ``why`` gives the reason.
     """
 
@@ -77,7 +78,8 @@ class Tolerance:
         """Return the tolerance as plain JSON values, without what its kind does not use."""
         if self.kind == "exact":
             return {"kind": "exact", "rtol": self.rtol, "atol": self.atol}
-        return {"kind": self.kind, "why": self.why} if self.why else {"kind": self.kind}
+        wider = {"rtol": self.rtol} if self.kind == "spread" and self.rtol != Tolerance.rtol else {}
+        return {"kind": self.kind, **wider, **({"why": self.why} if self.why else {})}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Tolerance:

@@ -150,7 +150,7 @@ def test_a_deviation_names_figure_series_place_and_tolerance(book: Book) -> None
     )
 
 
-@pytest.mark.parametrize("tolerance", [Tolerance(), SPREAD, WALL_TIME])
+@pytest.mark.parametrize("tolerance", [Tolerance(), SPREAD, Tolerance("spread", rtol=0.2), WALL_TIME])
 def test_a_flipped_sign_is_never_within_a_tolerance(book: Book, tolerance: Tolerance) -> None:
     book.show(figure(tolerance=tolerance))
     book.update()
@@ -198,6 +198,17 @@ def test_equal_seeds_leave_a_floor(book: Book) -> None:
     assert book.check() == []
     book.show(figure(equal + 1.1, tolerance=SPREAD))
     assert "allowed are 1" in book.complaint()
+
+
+@pytest.mark.parametrize("runs", [np.array([[10.0, 5.0, 2.0, 1.0]] * 2), np.array([10.0, 5.0, 2.0, 1.0])])
+def test_a_floor_of_its_own_widens_what_few_seeds_allow(book: Book, runs: Any) -> None:
+    wide = Tolerance("spread", rtol=0.25)
+    book.show(figure(runs, tolerance=wide))
+    book.update()
+    book.show(figure(runs + 2.4, tolerance=wide))
+    assert book.check() == []
+    book.show(figure(runs + 2.6, tolerance=wide))
+    assert "allowed are 2.5" in book.complaint()
 
 
 def test_free_numbers_may_be_any_of_the_same_sign(book: Book) -> None:
