@@ -74,7 +74,7 @@ _ACTIVATIONS = {"tanh": "", "logistic": " logistic", "relu": " ReLU", "linear": 
 
 
 def network_name(experiment: Experiment) -> str:
-    """Return how the tables call the network of an experiment: "7×240", "2×800 ReLU".
+    """Return how the tables call the network of an experiment: "7×240", "2×800 ReLU", "2×800 dropout".
 
     Raises
     ------
@@ -84,7 +84,9 @@ def network_name(experiment: Experiment) -> str:
     widths = set(experiment.hidden)
     if len(widths) != 1:
         raise InvalidValue(f"the tables name networks whose layers have one width; received {experiment.hidden}.")
-    return f"{len(experiment.hidden)}×{widths.pop()}{_ACTIVATIONS[experiment.activation]}"
+    name = f"{len(experiment.hidden)}×{widths.pop()}{_ACTIVATIONS[experiment.activation]}"
+    dropout = " dropout" if experiment.dropout_input or experiment.dropout_hidden else ""
+    return name + dropout + (" adversarial" if experiment.adversarial else "")
 
 
 def find(rows: Iterable[Published], network: str, rule: str) -> Published | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -82,6 +83,19 @@ def test_runs_stand_beside_what_was_published_of_their_network():
     assert rows[0].agreement.agrees
     assert rows[0].agreement.difference == pytest.approx(1.75 - 1.74)
     assert not rows[1].agreement.agrees
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("2×800 logistic", {"activation": "logistic"}),
+        ("2×800 dropout", {"dropout_input": 0.1, "dropout_hidden": 0.5}),
+        ("2×800 adversarial", {"adversarial": 0.08}),
+    ],
+)
+def test_a_network_is_called_as_in_the_table(name: str, settings: dict[str, Any]):
+    assert published.network_name(Experiment(hidden=(800, 800), **settings)) == name
+    assert published.find(published.NOKLAND, name, "bp") is not None
 
 
 def test_a_network_of_several_widths_has_no_name_in_the_tables():
