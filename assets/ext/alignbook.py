@@ -102,6 +102,12 @@ def level_modules(app: Sphinx, pagename: str, templatename: str, context: dict[s
         context["body"] = head + opened + rest.replace("<ul>", "").replace("</ul>", "") + "</ul>"
 
 
+def list_citations(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Make entries of the bibliography items of the list they stand in, which their own role does not say."""
+    if "body" in context:
+        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+
+
 def read_facts(app: Sphinx, config: Any) -> None:
     """Read what the build knows of the book."""
     config.book_facts = json.loads(Path(app.srcdir, "book.json").read_text(encoding="utf-8"))
@@ -129,5 +135,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("html-page-context", bookheads.keep_sidebar, priority=900)
     app.connect("html-page-context", tidy_page, priority=900)
     app.connect("html-page-context", level_modules)
+    app.connect("html-page-context", list_citations)
     app.connect("build-finished", bookpaint.paint_first)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
