@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import re
 import subprocess
@@ -79,6 +80,47 @@ def test_a_notebook_keeps_no_trace_of_a_run(path: Path) -> None:
 def test_a_title_leaves_its_number_to_the_file_name(path: Path) -> None:
     first = source(read(path)["cells"][0]).lstrip()
     assert re.match(r"# \D", first), "the first cell starts with the title, and the title with a word"
+
+
+def first_code() -> str:
+    """The cell with which every chapter begins, as the template has it."""
+    [template] = (ROOT / "templates").glob("*.ipynb")
+    return source(read(template)["cells"][1])
+
+
+@each_notebook
+def test_a_notebook_installs_the_book_where_it_is_missing(path: Path) -> None:
+    cell = read(path)["cells"][1]
+    assert source(cell) == first_code()
+    assert cell["metadata"]["tags"] == ["remove-cell"]
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_the_installing_cell_works_once_in_the_clone(monkeypatch: pytest.MonkeyPatch, here: bool) -> None:
+    called: list[tuple[str, ...]] = []
+
+    class Shell:
+        def system(self, command: str) -> None:
+            called.append((command,))
+
+        def run_line_magic(self, name: str, line: str) -> None:
+            called.append((name, line))
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object() if here else None)
+    exec(first_code(), {"get_ipython": Shell})
+    clone = [
+        (f"git clone --quiet --depth 1 {URL} book",),
+        ("cd", "book"),
+        ("pip", "install --quiet --editable .[book]"),
+    ]
+    assert called == ([] if here else clone)
+
+
+def test_binder_installs_the_locked_versions() -> None:
+    lines = (ROOT / "binder" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if not line.startswith("#")] == ["-r ../requirements.lock"]
+    wanted = (ROOT / "binder" / "runtime.txt").read_text(encoding="utf-8").strip().removeprefix("python-")
+    assert PROJECT["requires-python"] == f">={wanted}"
 
 
 @each_notebook
