@@ -67,9 +67,9 @@ def content(root: Path, profile: str, notebooks: Mapping[str, JSON]) -> Content:
             made = native(root, taken)
             program = _program(taken, made, digest(package))
             files[f"exports/run-here/{name}.json"] = json.dumps(program, ensure_ascii=False).encode()
-            figure = list(made["figures"])[-1]
-            panel = _panel(name, profile, made, size if runtime else None, list(made["figures"]))
-            beside[figure] = beside.get(figure, "") + panel
+            panel = _panel(name, profile, made, size if runtime else None, made["order"])
+            last = made["order"][-1]
+            beside[last] = beside.get(last, "") + panel
     return files | {f"beside/{figure}.html": text.encode() for figure, text in beside.items()}
 
 
@@ -90,7 +90,7 @@ def shown(notebook: JSON, tag: str) -> list[Figure]:
 
 
 def native(root: Path, taken: JSON) -> JSON:
-    """Return the figures of an excerpt computed on this machine, by their identifiers, and the seconds of a core.
+    """Return the figures of an excerpt computed on this machine, by identifier, their order, and the seconds of a core.
 
     They are the numbers that a reader's are compared with. They must be those of the reference; that they are shows
     that the excerpt holds all that its figures need. Kept in ``_build`` until the excerpt or a module it used changes.
@@ -112,13 +112,13 @@ def native(root: Path, taken: JSON) -> JSON:
                 f"book's numbers by themselves:\n  " + "\n  ".join(wrong)
             )
     write_json(path, made)
-    return made
+    return dict(read_json(path))  # what the next build finds: the same site, byte for byte
 
 
 def _seal(taken: JSON, modules: Sequence[str]) -> str:
-    """Digest of the excerpt and of the source of the modules that it used."""
+    """Digest of the excerpt, of the source of the modules that it used, and of this one."""
     sources = {}
-    for name in modules:
+    for name in (*modules, __name__):
         place = PACKAGE.parent.joinpath(*name.split("."))
         path = next((p for p in (place.with_suffix(".py"), place / "__init__.py") if p.is_file()), None)
         sources[name] = digest(path.read_bytes()) if path else ""
@@ -141,7 +141,7 @@ def _computed(taken: JSON) -> JSON:
         tail = "\n".join(done.stderr.strip().splitlines()[-12:])
         raise AlignlibError(f"chapter {taken['chapter']}: its cells tagged `{RUN_TAG}` fail by themselves:\n{tail}")
     made: JSON = json.loads(done.stdout.splitlines()[-1])
-    return made | {"modules": [*made["modules"], live.__name__]}
+    return made | {"modules": [*made["modules"], live.__name__], "order": list(made["figures"])}
 
 
 def _program(taken: JSON, made: JSON, version: str) -> JSON:

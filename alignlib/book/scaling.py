@@ -85,8 +85,9 @@ def _used(seconds: Sequence[float], n: int) -> float:
 
 def _long(root: Path) -> list[Record]:
     """Return the records of a file of their own: the many short ones say little of cost."""
-    found = [record for record in records.read(root / RECORDS) if len(record.curves["epoch"]) > 1]
-    return sorted(found, key=lambda record: record.id)
+    home = root / RECORDS
+    own = [path for path in records.files(home) if path.suffix == ".json"]
+    return sorted((each for path in own for each in records.read_file(path, home)), key=lambda record: record.id)
 
 
 def _shape(experiment: Experiment) -> str:

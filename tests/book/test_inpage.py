@@ -80,6 +80,16 @@ def test_the_panel_says_what_it_costs_and_the_command(kept, notebook, runtime):
     assert "runs the profile digits" in beside(inpage.content(kept, "mnist", {"04-small": notebook})).section.text
 
 
+def test_what_was_kept_gives_the_same_files_as_what_was_computed(tmp_path, notebook, runtime):
+    """Names of figures in another order than the alphabet's, so that a file with sorted keys loses it."""
+    second = FIGURE.replace('"small"', '"a-later-one"')
+    assert second != FIGURE
+    notebook["cells"].append(cell("second", second, "run-here", figure=figure(name="a-later-one")))
+    computed, kept = (inpage.content(tmp_path, "digits", {"04-small": notebook}) for _ in range(2))
+    assert kept == computed
+    assert beside(kept, "a-later-one").section["data-figures"] == "small a-later-one"
+
+
 def test_without_pyodide_there_is_the_command_alone(kept, notebook, monkeypatch):
     monkeypatch.setattr(inpage.pyodide, "obtain", lambda folder: {})
     files = inpage.content(kept, "digits", {"04-small": notebook})
