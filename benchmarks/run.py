@@ -1,6 +1,7 @@
-"""Measure everything and write it down: python benchmarks/run.py [--rounds 9] [--no-books]   (or `make bench`).
+"""Measure everything and write it down: python benchmarks/run.py [--rounds 9] [--only PART …]   (or `make bench`).
 
 Contenders take turns in one process, with one BLAS thread each; ratios are taken within a round.
+With --only, these parts are measured again and the others stay, if they are of this machine.
 Writes benchmarks/results.json and the tables in benchmarks/README.md.
 """
 
@@ -10,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -34,26 +36,35 @@ from alignlib.step_times import step_times
 HERE = Path(__file__).resolve().parent
 
 
+#: What is measured, in this order; how often the contenders take their turns is given to each.
+PARTS: dict[str, Callable[[int], Any]] = {
+    "jobs": lambda rounds: jobs.experiments_a_minute(rounds=3),
+    "mnist_mebibytes": lambda rounds: jobs.peak_memory_of_mnist_run(),
+    "books": lambda rounds: jobs.books(),
+    "warm": lambda rounds: jobs.warm_rebuild(),
+    "growth": growth.measure,
+    "shares": lambda rounds: shares(rounds),
+    "threads": lambda rounds: threads(rounds),
+    "steps": steps.measure,
+}
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rounds", type=int, default=9, help="how often everything takes its turn")
-    options.add_argument("--no-books", action="store_true", help="leave out what takes minutes: the built books")
+    options.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=f"of {', '.join(PARTS)}")
     chosen = options.parse_args()
     if torch := contenders.torch_module():
         torch.set_num_threads(1)
-    results: dict[str, Any] = {"date": date.today().isoformat(), "machine": machine(torch)}
-    print("jobs …", flush=True)
-    results["jobs"] = jobs.experiments_a_minute(rounds=3)
-    results["mnist_mebibytes"] = jobs.peak_memory_of_mnist_run()
-    if not chosen.no_books:
-        print("books …", flush=True)
-        results["books"] = jobs.books()
-    print("growth …", flush=True)
-    results["growth"] = growth.measure(chosen.rounds)
-    results["shares"] = shares(chosen.rounds)
-    results["threads"] = threads(chosen.rounds)
-    print("steps …", flush=True)
-    results["steps"] = steps.measure(chosen.rounds)
+    here = machine(torch)
+    results: dict[str, Any] = {"date": date.today().isoformat(), "machine": here}
+    if chosen.only:
+        results = json.loads((HERE / "results.json").read_text(encoding="utf-8"))
+        if results["machine"] != here:
+            raise SystemExit(f"the other parts are of another machine, {results['machine']}; this is {here}.")
+    for part in chosen.only or PARTS:
+        print(f"{part} …", flush=True)
+        results[part] = PARTS[part](chosen.rounds)
     (HERE / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     text = (HERE / "README.md").read_text(encoding="utf-8")
     (HERE / "README.md").write_text(report.fill(text, results), encoding="utf-8")
