@@ -67,8 +67,8 @@ RULES: dict[str, Look] = {
     "dtp": Look(Colour("#1d7a4c", "#62d896"), "X", _DOTTED),
 }
 
-#: Series that are no rule (depths, widths, data sets), from first to last.
-PLAIN_ENDS = (Colour("#7a7f9e", "#8f94b8"), Colour("#23264a", "#e9ebff"))
+#: Series that are no rule (depths, widths, data sets), from first to last: an order of three hues, light to dark.
+PLAIN = (Colour("#a97b06", "#f2d27a"), Colour("#a33f7c", "#f07fb4"), Colour("#2d3080", "#a9acff"))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 DASHES = ("-", _LONG, _DASHED, _DASH_DOT, _DOTTED)
 
@@ -135,11 +135,18 @@ def between(first: Colour, second: Colour, share: float) -> Colour:
 STEPS = 8  #: shades that a colour has room for
 
 
-def ramp(first: Colour, second: Colour, count: int) -> list[Colour]:
-    """Return ``count`` shades from ``first`` to ``second``; beyond eight they repeat the last one."""
+def ramp(stops: Sequence[Colour], count: int) -> list[Colour]:
+    """Return ``count`` shades from the first of the stops to the last; beyond eight they repeat the last one."""
     count_drawn = max(1, min(count, STEPS))
-    shades = [between(first, second, i / max(1, count_drawn - 1)) for i in range(count_drawn)]
+    shades = [_along(stops, i / max(1, count_drawn - 1)) for i in range(count_drawn)]
     return [shades[min(i, count_drawn - 1)] for i in range(count)]
+
+
+def _along(stops: Sequence[Colour], share: float) -> Colour:
+    """Return the colour that lies ``share`` of the way along the stops."""
+    place = share * (len(stops) - 1)
+    before = min(int(place), max(0, len(stops) - 2))
+    return between(stops[before], stops[min(before + 1, len(stops) - 1)], place - before)
 
 
 def shades(rule: str | None, count: int) -> list[Look]:
@@ -147,12 +154,11 @@ def shades(rule: str | None, count: int) -> list[Look]:
     if rule is not None and count == 1:
         return [look(rule)]
     if rule is None:
-        first, last = PLAIN_ENDS
+        stops = list(PLAIN) if count > 1 else [PLAIN[-1]]
     else:
-        first = look(rule).colour
-        last = between(first, INK, 0.72)
-        first = between(first, Colour("#ffffff", "#ffffff"), 0.14)
-    colours = ramp(first, last, count)
+        own = look(rule).colour
+        stops = [between(own, Colour("#ffffff", "#ffffff"), 0.14), between(own, INK, 0.72)]
+    colours = ramp(stops, count)
     return [Look(c, MARKERS[i % len(MARKERS)], DASHES[i % len(DASHES)]) for i, c in enumerate(colours)]
 
 
