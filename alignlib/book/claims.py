@@ -72,8 +72,22 @@ def written(value: Any, pattern: str) -> str:
     """Return ``value`` in a pattern such as "{:.1f} %"; a measurement carries the unit at both its numbers."""
     found = re.fullmatch(r"\{(?::(?P<spec>[^{}]*))?\}(?P<unit>[^{}]*)", pattern)
     if isinstance(value, Measured) and found is not None:
-        return format(value, (found["spec"] or ".2f") + found["unit"])
-    return pattern.format(value)
+        return typeset(format(value, (found["spec"] or ".2f") + found["unit"]))
+    return typeset(pattern.format(value))
+
+
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def typeset(text: str) -> str:
+    """Return a text whose numbers are printed as in a book: a true minus sign, 3·10⁻⁵ for 3e-05."""
+
+    def power(found: re.Match[str]) -> str:
+        exponent = int(found[2])
+        return f"{found[1]}·10{str(exponent).translate(RAISED)}" if exponent else found[1]
+
+    text = re.sub(r"(?<![\w.])(-?\d+(?:\.\d+)?)e([+-]\d{2,3})(?!\w)", power, text)
+    return re.sub(r"(?<![\w.)\]])-(?=\.?\d)", "−", text)
 
 
 @dataclass(frozen=True)
@@ -134,7 +148,7 @@ class Claim:
             f'<div class="claim {outcome}" id="claim-{self.id}">'
             f'<span class="claim-badge"><span aria-hidden="true">{mark}</span> {self.verdict}</span> '
             f'<span class="claim-statement">{escape(self.statement)}</span> '
-            f'<span class="claim-measured">{escape(self.measured)}</span> {source}</div>'
+            f'<span class="claim-measured">{escape(typeset(self.measured))}</span> {source}</div>'
         )
 
     def __str__(self) -> str:
@@ -293,7 +307,7 @@ class Table:
         return (
             f'<div class="table-scroll" id="table-{self.id}" tabindex="0" role="region" '
             f'aria-label="{escape(self.alt, quote=True)}"><table class="computed-table">'
-            f"<caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+            f"<caption><span>{caption}</span></caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         )
 
     def _cell_html(self, column: int, row: int) -> str:

@@ -10,7 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from alignlib.book import SPREAD, Claim, Column, Measured, Table, Value
-from alignlib.book.claims import CLAIM_MIME, TABLE_MIME, VALUE_MIME, columns_of
+from alignlib.book.claims import CLAIM_MIME, TABLE_MIME, VALUE_MIME, columns_of, typeset
 from alignlib.errors import InvalidValue
 
 ALT = "Errors of two rules on the digits, mean over the seeds."
@@ -72,6 +72,20 @@ def test_a_numpy_truth_is_a_truth():
 def test_a_bad_claim_is_refused(changes, message):
     with pytest.raises(InvalidValue, match=message):
         claim(**changes)
+
+
+@pytest.mark.parametrize(
+    ("plain", "printed"),
+    [
+        ("-0.17 [-0.51, +2.03]", "−0.17 [−0.51, +2.03]"),
+        ("at most 6e-10, 3.1e+01, 0e+00", "at most 6·10⁻¹⁰, 3.1·10¹, 0"),
+        ("784-800-10 in layers 1-3, 2026-11-24, one-shot", "784-800-10 in layers 1-3, 2026-11-24, one-shot"),
+        ("-1.2e-05 (-3 %)", "−1.2·10⁻⁵ (−3 %)"),
+    ],
+)
+def test_numbers_are_printed_as_in_a_book(plain, printed):
+    assert typeset(plain) == printed
+    assert printed in Claim("a-b", "It is so.", True, plain).to_html()
 
 
 def test_measured_reads_as_mean_spread_and_number():
