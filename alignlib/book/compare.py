@@ -241,7 +241,7 @@ def _spread_allowed(old: Quantity, reference: Array) -> Array:
     if old.allowed is not None:
         return np.asarray(np.maximum(old.allowed, floor))
     if not old.over_seeds or len(np.atleast_2d(old.values)) < 2:
-        return np.maximum(SINGLE_RUN_SHARE * scale, floor)
+        return np.asarray(np.maximum(SINGLE_RUN_SHARE * scale, floor))
     ranges = np.ptp(old.values, axis=0)
     usual = float(np.nanmedian(ranges)) if np.isfinite(ranges).any() else 0.0
     return np.asarray(np.maximum(np.nan_to_num(ranges), np.maximum(floor, usual)))

@@ -6,6 +6,7 @@ Each kind of panel has one function; what lies around them (size, legends, label
 from __future__ import annotations
 
 import io
+import math
 import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,7 +17,7 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
 from alignlib._typing import Array
 from alignlib.book import style
@@ -194,7 +195,7 @@ def _frame_lines(axes: Axes, panel: Panel) -> None:
     if panel.y_scale == "log":
         _number_log_axis(axes.yaxis, *axes.get_ylim(), most=200)
     if panel.x_scale == "log":
-        _number_log_axis(axes.xaxis, *axes.get_xlim(), most=30)
+        _number_log_axis(axes.xaxis, *axes.get_xlim(), most=30, given=[x for one in panel.series for x in one.x])
     elif all(float(x).is_integer() for series in panel.series for x in series.x):
         axes.xaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10], integer=True))
     axes.yaxis.grid(True, color=style.FAINT.light, linewidth=0.6, zorder=0)
@@ -202,12 +203,34 @@ def _frame_lines(axes: Axes, panel: Panel) -> None:
     axes.margins(x=0.02)
 
 
-def _number_log_axis(axis: Axis, low: float, high: float, most: float) -> None:
-    """Where a logarithmic axis spans less than a factor ``most``, powers of ten alone are too few numbers."""
+def _number_log_axis(axis: Axis, low: float, high: float, most: float, given: Sequence[Any] = ()) -> None:
+    """Number a logarithmic axis: a few given places with short names all, else powers of ten, some seven at most.
+
+    Where it spans less than a factor ``most``, powers of ten alone are too few numbers.
+    """
     axis.set_minor_formatter(NullFormatter())
-    if high < most * low:
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    places = sorted({float(x) for x in given})
+    if 2 <= len(places) <= 7 and all(len(f"{x:g}") <= 4 for x in places) and _apart(places):
+        ticks = places
+    elif high < most * low:
+        ticks = [m * 10.0**k for k in _decades(low / 10, high) for m in (1, 2, 5)]
+    else:
+        decades = _decades(low, high)
+        ticks = [10.0**k for k in decades if k % math.ceil(len(decades) / 7) == 0]
+    powers = all(f"{tick:e}".startswith("1.0") for tick in ticks) and high >= most * low
+    axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
+    if not powers:
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _decades(low: float, high: float) -> range:
+    return range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1)
+
+
+def _apart(places: Sequence[float]) -> bool:
+    """Say whether names at these places of a logarithmic axis do not touch: each is a tenth of it from the next."""
+    logs = np.log(places)
+    return bool(np.diff(logs).min() >= 0.1 * (logs[-1] - logs[0]))
 
 
 def _numbers(values: Sequence[Any]) -> Array:
