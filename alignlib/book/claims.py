@@ -314,7 +314,7 @@ class Table:
         text = escape(self.text_rows[row][column])
         if column == 0:
             return f'<th scope="row">{text}</th>'
-        number = isinstance(self.rows[row][column], int | float | Measured)
+        number = isinstance(self.rows[row][column], int | float | Measured | None)
         return f'<td class="number">{text}</td>' if number else f"<td>{text}</td>"
 
     def __str__(self) -> str:

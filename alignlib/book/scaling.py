@@ -52,7 +52,7 @@ def cores(root: Path) -> str:
     seconds = [record.seconds for record in _long(root)]
     alone = makespan(seconds, 1)
     rows = [
-        [n, _duration(makespan(seconds, n)), f"{alone / makespan(seconds, n):.1f}", f"{_used(seconds, n):.0%}"]
+        [n, _duration(makespan(seconds, n)), f"{alone / makespan(seconds, n):.1f}", f"{100 * _used(seconds, n):.3g} %"]
         for n in CORES
     ]
     head = ["cores", "time for all", "times as fast as one core", "of the cores' time used"]

@@ -38,9 +38,9 @@ def test_costs_are_medians_of_the_records(root: Path) -> None:
 def test_more_cores_help_until_the_longest_run_is_alone(root: Path) -> None:
     table = rows(fill(root, "<!-- computed: cores -->"))
     assert table[:3] == [
-        ["1", "60 min", "1.0", "100%"],
-        ["2", "30 min", "2.0", "100%"],
-        ["8", "30 min", "2.0", "25%"],
+        ["1", "60 min", "1.0", "100 %"],
+        ["2", "30 min", "2.0", "100 %"],
+        ["8", "30 min", "2.0", "25 %"],
     ]
 
 
