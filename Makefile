@@ -36,8 +36,8 @@ book: $(ENV) ## execute, check and build the book (PROFILE=digits or mnist)
 	@$(BIN)/alignlib build --profile $(PROFILE)
 
 .PHONY: test
-test: lint ## lint, types, notebook hygiene, and all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
+test: lint ## lint, types, notebook hygiene, and all tests that need no browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/browser $(PYTEST)
 
 .PHONY: browser
 browser: $(ENV) ## look at every page of the book built last with Chromium; builds one if there is none
