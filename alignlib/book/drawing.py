@@ -217,7 +217,7 @@ def _number_log_axis(axis: Axis, low: float, high: float, most: float, given: Se
     else:
         decades = _decades(low, high)
         ticks = [10.0**k for k in decades if k % math.ceil(len(decades) / 7) == 0]
-    powers = all(f"{tick:e}".startswith("1.0") for tick in ticks) and high >= most * low
+    powers = all(f"{tick:e}".startswith("1.000000e") for tick in ticks) and high >= most * low
     axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
     if not powers:
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

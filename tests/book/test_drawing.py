@@ -259,6 +259,28 @@ def test_a_short_log_axis_has_more_numbers_than_powers_of_ten():
     assert {"10", "20", "50"} <= set(labels)
 
 
+@pytest.mark.parametrize(
+    ("x", "labels"),
+    [
+        ([2, 4, 8, 16], ["2", "4", "8", "16"]),  # a few places that were measured
+        ([1, 105, 4000], ["1", "105", "4000"]),
+        ([2, 3, 4, 5, 6, 7, 8, 9], ["2", "5"]),  # too many of them
+        ([1000, 1010, 4000], ["1000", "2000"]),  # two of them too near
+    ],
+)
+def test_a_log_axis_is_numbered_where_the_data_are_if_they_are_few(x, labels):
+    axes = figure(panel("lines", series("a", x, [1.0] * len(x)), x_scale="log")).draw().axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == labels
+
+
+def test_a_long_log_axis_has_powers_of_ten_and_never_too_many():
+    axes = figure(panel("lines", series("a", [0, 1], [1e-26, 1.0]), y_scale="log")).draw().axes[0]
+    exponents = np.log10(axes.get_yticks())
+    assert 3 <= len(exponents) <= 7
+    np.testing.assert_allclose(np.diff(exponents), 5)  # 29 powers with the margins, so every fifth
+    assert 0 in exponents.round(9)
+
+
 def test_whole_epochs_have_whole_ticks():
     ticks = figure(panel("lines", series("a", range(4), range(4)))).draw().axes[0].get_xticks()
     assert all(float(tick).is_integer() for tick in ticks)

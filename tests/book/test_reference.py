@@ -180,35 +180,29 @@ def test_spread_allows_the_usual_range_where_the_seeds_happen_to_meet(book: Book
     assert "x = 3" in book.complaint()
 
 
-def test_spread_of_a_single_run_is_a_tenth_of_its_scale(book: Book) -> None:
-    one = [10.0, 5.0, 2.0, 1.0]
-    book.show(figure(one, tolerance=SPREAD))
+FALLING = [10.0, 5.0, 2.0, 1.0]
+WIDE = Tolerance("spread", rtol=0.25)
+
+
+@pytest.mark.parametrize(
+    ("runs", "tolerance", "within", "beyond", "complaint"),
+    [
+        pytest.param(FALLING, SPREAD, 0.9, 1.1, "off by 1.1", id="a tenth of its scale for a single run"),
+        pytest.param([[1000.0] * 4] * 2, SPREAD, 0.9, 1.1, "allowed are 1", id="a floor for equal seeds"),
+        pytest.param([FALLING] * 2, WIDE, 2.4, 2.6, "allowed are 2.5", id="a floor of its own for equal seeds"),
+        pytest.param(FALLING, WIDE, 2.4, 2.6, "allowed are 2.5", id="a floor of its own for a single run"),
+    ],
+)
+def test_spread_allows_at_least(
+    book: Book, runs: Any, tolerance: Tolerance, within: float, beyond: float, complaint: str
+) -> None:
+    runs = np.array(runs)
+    book.show(figure(runs, tolerance=tolerance))
     book.update()
-    book.show(figure(np.array(one) + 0.9, tolerance=SPREAD))
+    book.show(figure(runs + within, tolerance=tolerance))
     assert book.check() == []
-    book.show(figure(np.array(one) + 1.1, tolerance=SPREAD))
-    assert "off by 1.1" in book.complaint()
-
-
-def test_equal_seeds_leave_a_floor(book: Book) -> None:
-    equal = np.array([[1000.0] * 4] * 2)
-    book.show(figure(equal, tolerance=SPREAD))
-    book.update()
-    book.show(figure(equal + 0.9, tolerance=SPREAD))
-    assert book.check() == []
-    book.show(figure(equal + 1.1, tolerance=SPREAD))
-    assert "allowed are 1" in book.complaint()
-
-
-@pytest.mark.parametrize("runs", [np.array([[10.0, 5.0, 2.0, 1.0]] * 2), np.array([10.0, 5.0, 2.0, 1.0])])
-def test_a_floor_of_its_own_widens_what_few_seeds_allow(book: Book, runs: Any) -> None:
-    wide = Tolerance("spread", rtol=0.25)
-    book.show(figure(runs, tolerance=wide))
-    book.update()
-    book.show(figure(runs + 2.4, tolerance=wide))
-    assert book.check() == []
-    book.show(figure(runs + 2.6, tolerance=wide))
-    assert "allowed are 2.5" in book.complaint()
+    book.show(figure(runs + beyond, tolerance=tolerance))
+    assert complaint in book.complaint()
 
 
 def test_free_numbers_may_be_any_of_the_same_sign(book: Book) -> None:

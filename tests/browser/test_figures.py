@@ -126,8 +126,8 @@ def agrees(explored: Locator, slider: Locator, data: dict[str, object], name: st
         if len(runs) < len(series["runs"]):
             continue
         middle = (runs[(len(runs) - 1) // 2] + runs[len(runs) // 2]) / 2
-        name = json.dumps(series["name"], ensure_ascii=False)  # a style sheet's selector knows no \u escapes
-        row = explored.locator(f".explore-table tr[data-series={name}] td[data-panel='0']")
+        quoted = json.dumps(series["name"], ensure_ascii=False)  # a style sheet's selector knows no \u escapes
+        row = explored.locator(f".explore-table tr[data-series={quoted}] td[data-panel='0']")
         said = number(row.evaluate("cell => cell.firstChild?.textContent ?? ''"))
         assert said == pytest.approx(middle, rel=6e-3, abs=1e-12), f"{name}, {series['name']} at {shown}"
 
