@@ -85,8 +85,13 @@ def network_name(experiment: Experiment) -> str:
     if len(widths) != 1:
         raise InvalidValue(f"the tables name networks whose layers have one width; received {experiment.hidden}.")
     name = f"{len(experiment.hidden)}×{widths.pop()}{_ACTIVATIONS[experiment.activation]}"
+    return name + noise_name(experiment)
+
+
+def noise_name(experiment: Experiment) -> str:
+    """Return what the tables add to the name of a network that is trained under noise: " dropout", " adversarial"."""
     dropout = " dropout" if experiment.dropout_input or experiment.dropout_hidden else ""
-    return name + dropout + (" adversarial" if experiment.adversarial else "")
+    return dropout + (" adversarial" if experiment.adversarial else "")
 
 
 def find(rows: Iterable[Published], network: str, rule: str) -> Published | None:

@@ -90,6 +90,11 @@ def typeset(text: str) -> str:
     return re.sub(r"(?<![\w.)\]])-(?=\.?\d)", "−", text)
 
 
+def bound(text: str) -> str:
+    """Return a text of a page in which a spread and a percent sign stay on the line of their number."""
+    return re.sub(r"(?<=\d) (?=%)| (?=± )|(?<=±) ", "\u00a0", text)
+
+
 @dataclass(frozen=True)
 class Claim:
     """A statement about results, whether it holds here, and what was measured.
@@ -148,7 +153,7 @@ class Claim:
             f'<div class="claim {outcome}" id="claim-{self.id}">'
             f'<span class="claim-badge"><span aria-hidden="true">{mark}</span> {self.verdict}</span> '
             f'<span class="claim-statement">{escape(self.statement)}</span> '
-            f'<span class="claim-measured">{escape(typeset(self.measured))}</span> {source}</div>'
+            f'<span class="claim-measured">{escape(bound(typeset(self.measured)))}</span> {source}</div>'
         )
 
     def __str__(self) -> str:
@@ -203,7 +208,7 @@ class Value:
 
         The text is stored as a Python literal because MyST-NB reads it as one: bare "3.10" would become 3.1.
         """
-        data = {GLUE_PREFIX + "text/plain": repr(self.text), VALUE_MIME: self.to_json()}
+        data = {GLUE_PREFIX + "text/plain": repr(bound(self.text)), VALUE_MIME: self.to_json()}
         return data, {"scrapbook": {"name": self.name, "mime_prefix": GLUE_PREFIX}}
 
 
@@ -311,7 +316,7 @@ class Table:
         )
 
     def _cell_html(self, column: int, row: int) -> str:
-        text = escape(self.text_rows[row][column])
+        text = escape(bound(self.text_rows[row][column]))
         if column == 0:
             return f'<th scope="row">{text}</th>'
         number = isinstance(self.rows[row][column], int | float | Measured | None)

@@ -12,7 +12,7 @@ from matplotlib.colors import Normalize
 from alignlib._typing import Array
 from alignlib.book import style
 from alignlib.book.figure import Panel, Series
-from alignlib.book.naming import short_number
+from alignlib.book.naming import numbers_alike
 
 MOST_ANNOTATED_CELLS = 60
 
@@ -97,10 +97,10 @@ def _cell_name(value: Any) -> str:
 
 def _annotate_cells(axes: Axes, values: Array, cells: Any) -> None:
     """Write each value into its cell, white on dark and black on light cells, in both themes."""
-    for (row, column), value in np.ndenumerate(values):
-        if not np.isfinite(value):
+    for ((row, column), value), number in zip(np.ndenumerate(values), numbers_alike(values), strict=True):
+        if not number:
             continue
         red, green, blue, _ = cells.cmap(cells.norm(value))
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
         ink = "#ffffff" if dark else "#000000"
-        axes.text(column + 0.5, row + 0.5, short_number(value), ha="center", va="center", color=ink, fontsize=12)
+        axes.text(column + 0.5, row + 0.5, number, ha="center", va="center", color=ink, fontsize=12)

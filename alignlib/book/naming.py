@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -48,6 +49,21 @@ def short_number(value: float) -> str:
         text = f"{value:.3g}"
         return text if "e" not in text else f"{value:.0f}"
     return f"{value:,.0f}" if 1e4 <= abs(value) < 1e7 else f"{value:.2e}"
+
+
+def numbers_alike(values: Array) -> list[str]:
+    """Return numbers that are read together with one number of decimals, so that they can be compared at a glance.
+
+    Where that would leave nothing of the smallest, each has its own. Entries that are not finite come back empty.
+    """
+    sizes = np.abs(values[np.isfinite(values) & (values != 0)])
+    whole = bool(np.all(sizes == np.rint(sizes)))
+    decimals = 0 if whole or not sizes.size else max(0, 2 - math.floor(math.log10(sizes.max())))
+    alike = not sizes.size or (sizes.min() >= 10.0**-decimals and sizes.max() < 1e4)
+    return [
+        "" if not np.isfinite(value) else f"{value:.{decimals}f}" if alike else short_number(value)
+        for value in values.ravel()
+    ]
 
 
 def name_the_series(drawing: MatplotlibFigure, drawn: Sequence[Drawn], columns: int, compared: bool) -> None:
@@ -185,7 +201,8 @@ def _name_level_guide(d: Drawn, guide: Guide) -> None:
     axes = d.axes
     inverse = axes.transAxes.inverted()
     height = float(inverse.transform(axes.transData.transform((axes.get_xlim()[0], guide.value)))[1])
-    points = np.concatenate([inverse.transform(axes.transData.transform(p)) for p in d.points or [np.zeros((0, 2))]])
+    lines = [inverse.transform(axes.transData.transform(line)) for line in d.points]
+    points = np.concatenate([_along(line) for line in lines] or [np.zeros((0, 2))])
     line = 15.0 / (axes.get_window_extent().height)
     width = min(0.9, 6.6 * len(guide.label) / axes.get_window_extent().width)
     best, fewest = (0.99, 1), np.inf
@@ -208,6 +225,12 @@ def _name_level_guide(d: Drawn, guide: Guide) -> None:
         fontsize=11,
         color=style.MUTED.light,
     )
+
+
+def _along(line: Array) -> Array:
+    """Points on a drawn line, those between its own too: where it crosses a name matters, not where it was measured."""
+    between = np.linspace(0.0, 1.0, 8, endpoint=False)[:, None, None]
+    return np.concatenate([(line[:-1] + between * np.diff(line, axis=0)).reshape(-1, 2), line[-1:]])
 
 
 def _name_upright_guide(d: Drawn, guide: Guide) -> None:

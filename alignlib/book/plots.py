@@ -64,6 +64,9 @@ PREFIXES: dict[str, str] = {
     "hidden": "",
 }
 
+#: What settings are called in running text, where that differs from how they are written in code.
+NAMES: dict[str, str] = {"sgd": "SGD", "rmsprop": "RMSprop", "adam": "Adam"}
+
 
 class ResultLike(Protocol):
     """What is read of a result: its experiment, its curves, and the checksum of its data."""
@@ -280,7 +283,7 @@ def rule_label(name: str) -> str:
 
 
 def value_label(name: str | None, value: Any) -> str:
-    """Return how a value of a field is called: a rule by its label, widths as 2×128, the rest as it is."""
+    """Return how a value of a field is called: a rule by its label, widths as 2×128, an optimiser as in text."""
     if name == "rule":
         return rule_label(value)
     if isinstance(value, tuple):
@@ -288,7 +291,7 @@ def value_label(name: str | None, value: Any) -> str:
         return f"{len(value)}×{value[0]}" if equal else "-".join(str(width) for width in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else NAMES.get(value, str(value))
 
 
 def _panel(kind: str, series: Sequence[Series], results: Results, own: Details, given: Details) -> Panel:

@@ -11,11 +11,12 @@ from statistics import median
 from tabulate import tabulate
 
 from alignlib.book.root import RECORDS
-from alignlib.errors import choose
+from alignlib.errors import InvalidValue, choose
 from alignlib.experiments import records
 from alignlib.experiments.experiment import Experiment
 from alignlib.experiments.records import Record
 from alignlib.experiments.settings import write_setting
+from alignlib.published import noise_name
 from alignlib.rules import RULES
 
 #: Numbers of cores between which the page does its arithmetic.
@@ -29,7 +30,7 @@ def fill(root: Path, text: str) -> str:
     Raises
     ------
     InvalidValue
-        If a name stands for nothing.
+        If a name stands for nothing, or there is no record to compute it from.
     """
     return _MARK.sub(lambda found: COMPUTED[choose("computed part of a page", found[1], COMPUTED)](root), text)
 
@@ -87,12 +88,14 @@ def _long(root: Path) -> list[Record]:
     """Return the records of a file of their own: the many short ones say little of cost."""
     home = root / RECORDS
     own = [path for path in records.files(home) if path.suffix == ".json"]
+    if not own:
+        raise InvalidValue(f"{home} holds no record of a long run; `alignlib record` makes them.")
     return sorted((each for path in own for each in records.read_file(path, home)), key=lambda record: record.id)
 
 
 def _shape(experiment: Experiment) -> str:
     widths = write_setting(experiment.hidden).replace("x", "×")
-    return f"{experiment.dataset}, {widths} {experiment.activation}, {experiment.dtype}"
+    return f"{experiment.dataset}, {widths} {experiment.activation}{noise_name(experiment)}, {experiment.dtype}"
 
 
 def _per_epoch(runs: Sequence[Record]) -> float:

@@ -10,7 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from alignlib.book import SPREAD, Claim, Column, Measured, Table, Value
-from alignlib.book.claims import CLAIM_MIME, TABLE_MIME, VALUE_MIME, columns_of, typeset
+from alignlib.book.claims import CLAIM_MIME, TABLE_MIME, VALUE_MIME, bound, columns_of, typeset
 from alignlib.errors import InvalidValue
 
 ALT = "Errors of two rules on the digits, mean over the seeds."
@@ -74,13 +74,18 @@ def test_a_bad_claim_is_refused(changes, message):
         claim(**changes)
 
 
+def test_a_spread_and_a_percent_sign_stay_on_the_line_of_their_number():
+    assert bound("2.20 ± 0.13 % of a word") == "2.20\u00a0±\u00a00.13\u00a0% of a word"
+    assert "3\u00a0%" in Claim("a-b", "It is so.", True, "at most 3 %").to_html()
+
+
 @pytest.mark.parametrize(
     ("plain", "printed"),
     [
         ("-0.17 [-0.51, +2.03]", "−0.17 [−0.51, +2.03]"),
         ("at most 6e-10, 3.1e+01, 0e+00", "at most 6·10⁻¹⁰, 3.1·10¹, 0"),
         ("784-800-10 in layers 1-3, 2026-11-24, one-shot", "784-800-10 in layers 1-3, 2026-11-24, one-shot"),
-        ("-1.2e-05 (-3 %)", "−1.2·10⁻⁵ (−3 %)"),
+        ("-1.2e-05 (-3 points)", "−1.2·10⁻⁵ (−3 points)"),
     ],
 )
 def test_numbers_are_printed_as_in_a_book(plain, printed):
@@ -110,7 +115,7 @@ def test_myst_reads_a_value_exactly_as_written(text):
     nbformat.validate(notebook)
     warned = SimpleNamespace(warning=lambda *args, **kwargs: pytest.fail(str(args)))
     glued = extract_glue_data(notebook, [0], warned)["final-error"]
-    assert format_plain_text(glued["data"]["text/plain"], "") == text
+    assert format_plain_text(glued["data"]["text/plain"], "") == bound(text)
     assert notebook.cells[0].outputs == []
 
 
@@ -149,7 +154,12 @@ def test_a_table_shows_formatted_cells_and_keeps_the_numbers():
     html = BeautifulSoup(table().to_html(), "html.parser")
     assert [th.get_text() for th in html.select("thead th[scope=col]")] == ["rule", "error", "layers"]
     assert [th.get_text() for th in html.select("tbody th[scope=row]")] == ["BP", "DFA"]
-    assert [td.get_text() for td in html.select("tbody td")] == ["2.2 % ± 0.5 % (n=3)", "2", "3.5 %", "–"]
+    assert [td.get_text() for td in html.select("tbody td")] == [
+        bound("2.2 % ± 0.5 % (n=3)"),
+        "2",
+        bound("3.5 %"),
+        "–",
+    ]
     data = json.loads(json.dumps(table()._repr_mimebundle_()[TABLE_MIME], allow_nan=False))
     assert data["rows"] == [["BP", {"mean": 2.25, "std": 0.5, "n": 3}, 2], ["DFA", 3.5, None]]
     assert [column["tolerance"]["kind"] for column in data["columns"]] == ["exact", "spread", "exact"]

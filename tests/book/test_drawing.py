@@ -18,7 +18,7 @@ from PIL import Image
 from alignlib import book
 from alignlib.book import Figure, Guide, panel, series, style
 from alignlib.book.figure import MIME, Panel
-from alignlib.book.naming import REFERENCE_NAME, short_number, spread_apart
+from alignlib.book.naming import REFERENCE_NAME, numbers_alike, short_number, spread_apart
 from alignlib.book.wirings import wiring_panel
 from alignlib.errors import InvalidValue
 from alignlib.wiring import Edge
@@ -343,3 +343,30 @@ def test_labels_are_moved_apart_as_little_as_needed(wanted, expected):
 )
 def test_numbers_are_short(value, text):
     assert short_number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ([5.87, 12.41, 0.44], ["5.9", "12.4", "0.4"]),  # not "5.87", "12.4", "0.44"
+        ([1.0, 250.0], ["1", "250"]),
+        ([0.0, np.nan, 3.14159], ["0.00", "", "3.14"]),
+        ([1e-5, 2.0], ["1.00e-05", "2"]),  # together the first would be nothing
+        ([0.0, 0.0], ["0", "0"]),
+    ],
+)
+def test_numbers_read_together_have_the_same_decimals(values, texts):
+    assert numbers_alike(np.array(values)) == texts
+
+
+def test_the_name_of_a_guide_keeps_clear_of_lines_between_their_points():
+    """Both points lie far from the guide: only the line between them crosses it."""
+    guide = Guide("y", 0.5, "chance level")
+    line = panel("lines", [series("a", [0, 1], [0.4, 0.7])], y_limits=(0, 1), guides=[guide])
+    drawing = figure(line).draw()
+    (name,) = [text for text in drawing.axes[0].texts if text.get_text() == "chance level"]
+    box = name.get_window_extent().transformed(drawing.axes[0].transData.inverted())
+    along = np.linspace(box.x0, box.x1, 50)
+    height = 0.4 + 0.3 * along
+    assert box.width > 0.1
+    assert not np.any((along > 0) & (along < 1) & (height > box.y0) & (height < box.y1))

@@ -62,6 +62,19 @@ def test_a_name_that_stands_for_nothing(root: Path) -> None:
         fill(root, "<!-- computed: cost -->")
 
 
+def test_dropout_and_adversarial_runs_are_counted_apart(root: Path) -> None:
+    result = al.run(al.Experiment(hidden=(4, 4), epochs=2, train_size=64, probe=0, dropout_hidden=0.5))
+    records.write(root / "records", records.record("tiny/four", "a noisy run", result, [2.0], "2026-11-24"))
+    counted = {(row[0], row[1]): row[2] for row in rows(fill(root, "<!-- computed: costs -->"))}
+    assert counted["digits, 2×4 tanh dropout, float64", "BP"] == "1"
+    assert counted["digits, 2×4 tanh, float64", "BP"] == "2"
+
+
+def test_a_folder_without_records_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InvalidValue, match="no record of a long run"):
+        fill(tmp_path, "<!-- computed: summary -->")
+
+
 def test_other_pages_stay_as_they_are(tmp_path: Path) -> None:
     text = "# A page\n\n<!-- a remark --> without records\n"
     assert fill(tmp_path, text) == text
