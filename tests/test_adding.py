@@ -38,9 +38,9 @@ def with_rule(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "alignlib" / "rules" / "fading.py").write_text(block("alignlib/rules/fading.py"), encoding="utf-8")
     listing = root / "alignlib" / "rules" / "__init__.py"
     text = listing.read_text(encoding="utf-8")
-    line = block("alignlib/rules/__init__.py, with the other imports")
+    line = block(r"alignlib/rules/\_\_init\_\_.py, with the other imports")
     text = re.sub(r"(from alignlib\.rules\.feedback_alignment )", rf"{line}\1", text, count=1)
-    named = block("alignlib/rules/__init__.py, in RULES").strip()
+    named = block(r"alignlib/rules/\_\_init\_\_.py, in RULES").strip()
     text, found = re.subn(r"(    for rule in \(\n)", rf"\1        {named}\n", text)
     assert found == 1, "RULES is no longer made from a tuple of one rule a line"
     listing.write_text(text, encoding="utf-8")

@@ -128,7 +128,8 @@ def notebook(chapter: str, title: str, text: str, after: list[int]) -> dict[str,
             cell("code", "chapter.table(...)", [shown(table._repr_mimebundle_())]),
             cell(
                 "markdown",
-                f"## What it shows\n\nThe error ends at {{glue:text}}`{chapter}-error`, see "
+                f"## What it shows\n\nFor one layer ($L=1$), or for more of them ($L$), "
+                f"the error ends at {{glue:text}}`{chapter}-error`, see "
                 f"{{numref}}`fig-{chapter[3:]}-error`, {{ref}}`the table <table-table-{chapter}>` and "
                 f"{{eq}}`eq-{chapter}`.\n\n"
                 f"$$\\delta_l = (B_l e) \\odot f'(a_l)$$ (eq-{chapter})\n\n"
@@ -405,6 +406,12 @@ def test_rules_wear_the_colours_of_the_figures(tiny: tuple[Path, site.SiteReport
         assert f"--rule-{name}:{look.colour.light};" in sheet
         assert f"--rule-{name}:{look.colour.dark};" in sheet
         assert re.search(rf"\.rule-{name}::before{{clip-path:polygon\((\d+% \d+%,)+\d+% \d+%\)}}", sheet)
+
+
+def test_a_formula_stays_on_the_line_of_the_marks_that_touch_it(tiny: tuple[Path, site.SiteReport]) -> None:
+    text = page(tiny[0], "chapters/04-second.html").select_one("section#what-it-shows p")
+    assert [kept.get_text() for kept in text.select(".keep-together")] == [r"(\(L=1\)),", r"(\(L\)),"]
+    assert text.get_text().startswith(r"For one layer (\(L=1\)), or for more of them (\(L\)), the error ends")
 
 
 def test_everyday_words_are_terms_only_where_they_are_stressed(tiny: tuple[Path, site.SiteReport]) -> None:

@@ -208,7 +208,7 @@ class Value:
 
         The text is stored as a Python literal because MyST-NB reads it as one: bare "3.10" would become 3.1.
         """
-        data = {GLUE_PREFIX + "text/plain": repr(bound(self.text)), VALUE_MIME: self.to_json()}
+        data = {GLUE_PREFIX + "text/plain": repr(self.text), VALUE_MIME: self.to_json()}
         return data, {"scrapbook": {"name": self.name, "mime_prefix": GLUE_PREFIX}}
 
 

@@ -29,8 +29,10 @@ class Difference:
         """The difference as a row of the table."""
         if self.note:
             return [self.figure, self.series, "", "", "", self.note]
-        difference = f"{self.yours - self.book:+.4g}" if self.yours != self.book else "none"
-        return [self.figure, self.series, f"{self.book:.4g}", f"{self.yours:.4g}", difference, self.where]
+        numbers = [f"{self.book:.4g}", f"{self.yours:.4g}"]
+        if self.yours == self.book:  # where they are furthest apart nothing is
+            return [self.figure, self.series, *numbers, "none", "the same everywhere"]
+        return [self.figure, self.series, *numbers, f"{self.yours - self.book:+.4g}", self.where]
 
 
 def differences(figure: str, book: JSON, yours: JSON) -> list[Difference]:

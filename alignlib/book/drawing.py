@@ -23,7 +23,7 @@ from alignlib._typing import Array
 from alignlib.book import style
 from alignlib.book.figure import Figure, Panel, Series
 from alignlib.book.image_drawing import draw_image, image_height
-from alignlib.book.naming import POINTS, Drawn, categories, name_the_series, one_series_a_row, short_number
+from alignlib.book.naming import POINTS, Drawn, categories, name_the_series, numbers_alike, one_series_a_row
 from alignlib.book.wiring_drawing import draw_wiring, wiring_height
 from alignlib.errors import InvalidValue
 
@@ -192,6 +192,8 @@ def _frame_lines(axes: Axes, panel: Panel) -> None:
         line(guide.value, color=style.MUTED.light, linewidth=1.1, linestyle=(0, (2, 2)), zorder=0.5)
     if panel.y_limits is not None:
         axes.set_ylim(*panel.y_limits)
+    elif panel.y_scale == "linear" and all(_whole(series.runs) for series in panel.series):
+        axes.yaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
     if panel.y_scale == "log":
         _number_log_axis(axes.yaxis, *axes.get_ylim(), most=200)
     if panel.x_scale == "log":
@@ -217,9 +219,11 @@ def _number_log_axis(axis: Axis, low: float, high: float, most: float, given: Se
     else:
         decades = _decades(low, high)
         ticks = [10.0**k for k in decades if k % math.ceil(len(decades) / 7) == 0]
+    ticks = [tick for tick in ticks if low <= tick <= high]
     powers = all(f"{tick:e}".startswith("1.000000e") for tick in ticks) and high >= most * low
-    axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
-    if not powers:
+    short = all(1e-3 <= tick <= 1e4 for tick in ticks)
+    axis.set_major_locator(FixedLocator(ticks))
+    if short or not powers:
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
@@ -231,6 +235,11 @@ def _apart(places: Sequence[float]) -> bool:
     """Say whether names at these places of a logarithmic axis do not touch: each is a tenth of it from the next."""
     logs = np.log(places)
     return bool(np.diff(logs).min() >= 0.1 * (logs[-1] - logs[0]))
+
+
+def _whole(values: Array) -> bool:
+    """Whether these are counts: an axis of them has no halves."""
+    return bool(np.all(values == np.rint(values)))
 
 
 def _numbers(values: Sequence[Any]) -> Array:
@@ -299,7 +308,7 @@ def _dots(axes: Axes, places: Array, runs: Array, look: style.Look, reach: float
         (places + jitter[:, None]).ravel(),
         linestyle="none",
         marker=look.marker,
-        markersize=5,
+        markersize=6.5 if len(runs) <= 5 else 5,  # a few can be larger, many would cover each other
         color=colour,
         alpha=0.45 if behind else 0.7,
         markeredgewidth=0,
@@ -328,20 +337,22 @@ def _draw_bars(axes: Axes, panel: Panel, reference: Panel | None) -> Drawn:
         values = _mean(runs)
         axes.barh(places, values, height=0.9 * thick, color=look.colour.light, zorder=2)
         drawn.handles[series.name] = Line2D([], [], color=look.colour.light, linewidth=8, label=series.name)
-        _bar_values(axes, places, values)
+        drawn.points.append(np.column_stack([places, values]))
     for series in _twins(panel, reference):
         places, runs = _on_rows(panel, series)
         axes.vlines(_mean(runs), places - thick / 2, places + thick / 2, color=style.REFERENCE.light, linewidth=4)
+    _bar_values(axes, np.concatenate(drawn.points))
     _frame_rows(axes, panel)
     axes.margins(x=0.12)
     return drawn
 
 
-def _bar_values(axes: Axes, places: Array, values: Array) -> None:
-    for place, value in zip(places, values, strict=True):
-        if np.isfinite(value):
+def _bar_values(axes: Axes, bars: Array) -> None:
+    """Write the value of each bar, (place, value), at its end."""
+    for (place, value), number in zip(bars, numbers_alike(bars[:, 1]), strict=True):
+        if number:
             axes.annotate(
-                short_number(value),
+                number,
                 (value, place),
                 xytext=(4 if value >= 0 else -4, 0),
                 textcoords="offset points",

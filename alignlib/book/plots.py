@@ -65,7 +65,13 @@ PREFIXES: dict[str, str] = {
 }
 
 #: What settings are called in running text, where that differs from how they are written in code.
-NAMES: dict[str, str] = {"sgd": "SGD", "rmsprop": "RMSprop", "adam": "Adam"}
+NAMES: dict[str, str] = {
+    "sgd": "SGD",
+    "rmsprop": "RMSprop",
+    "adam": "Adam",
+    "mnist": "MNIST",
+    "fashion-mnist": "Fashion-MNIST",
+}
 
 
 class ResultLike(Protocol):

@@ -10,6 +10,7 @@ from statistics import median
 
 from tabulate import tabulate
 
+from alignlib.book.plots import NAMES
 from alignlib.book.root import RECORDS
 from alignlib.errors import InvalidValue, choose
 from alignlib.experiments import records
@@ -53,7 +54,7 @@ def cores(root: Path) -> str:
     seconds = [record.seconds for record in _long(root)]
     alone = makespan(seconds, 1)
     rows = [
-        [n, _duration(makespan(seconds, n)), f"{alone / makespan(seconds, n):.1f}", f"{100 * _used(seconds, n):.3g} %"]
+        [n, _duration(makespan(seconds, n)), f"{alone / makespan(seconds, n):.1f}", f"{100 * _used(seconds, n):.0f} %"]
         for n in CORES
     ]
     head = ["cores", "time for all", "times as fast as one core", "of the cores' time used"]
@@ -95,7 +96,8 @@ def _long(root: Path) -> list[Record]:
 
 def _shape(experiment: Experiment) -> str:
     widths = write_setting(experiment.hidden).replace("x", "×")
-    return f"{experiment.dataset}, {widths} {experiment.activation}{noise_name(experiment)}, {experiment.dtype}"
+    data = NAMES.get(experiment.dataset, experiment.dataset)
+    return f"{data}, {widths} {experiment.activation}{noise_name(experiment)}, {experiment.dtype}"
 
 
 def _per_epoch(runs: Sequence[Record]) -> float:

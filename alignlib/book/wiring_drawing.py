@@ -140,7 +140,7 @@ def _edge(axes: Axes, wiring: Wiring, places: Places, edge: Any) -> None:
     if jump < 2:
         _arrow(axes, [(start + side * (RADIUS + 1), 0), (end - side * (RADIUS + 2), 0)], colour, 2.2)
         for y, each in zip((14, -17), names, strict=False):  # one above the arrow, the other below it
-            _write(axes, (start + end) / 2, y, each, colour=colour)
+            _write(axes, (start + end) / 2, y, each, size=13 if len(each) < 4 else 11, colour=colour)
         return
     depth = RADIUS + ARC * (jump - 1)
     lean = 0.3 * abs(end - start)

@@ -129,6 +129,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("doctree-read", name_outputs)
     app.connect("doctree-read", bookheads.tell_facts)
     app.connect("doctree-read", bookmarks.mark_rules)
+    app.connect("doctree-read", bookmarks.keep_punctuation)
     app.connect("doctree-resolved", bookmarks.link_terms)
     app.connect("html-page-context", bookheads.add_tags)
     app.connect("html-page-context", bookheads.ask_ahead)

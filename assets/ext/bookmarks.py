@@ -1,4 +1,4 @@
-"""What is marked in the text without being written there: names of rules in their colours, links to the glossary."""
+"""What is marked in the text without being written there: rules in their colours, terms linked, formulas kept whole."""
 
 from __future__ import annotations
 
@@ -138,6 +138,36 @@ def _definitions(doctree: nodes.document) -> dict[str, str]:
         for term in item.findall(nodes.term):
             told |= dict.fromkeys(term["ids"], re.split(r"(?<=[.;])\s", text)[0])
     return told
+
+
+# ---------------------------------------------------------------- formulas
+
+
+def keep_punctuation(app: Sphinx, doctree: nodes.document) -> None:
+    """Keep the marks that touch a formula on its line: browsers may break a line between a picture and a comma."""
+    for formula in list(doctree.findall(nodes.math)):
+        before, after = _neighbour(formula, -1), _neighbour(formula, 1)
+        opening = re.search(r"[(\[]+$", before) if before else None
+        closing = re.match(r"[.,;:?!)\]]+", after) if after else None
+        if not (opening or closing):
+            continue
+        parent, place = formula.parent, formula.parent.index(formula)
+        kept = nodes.inline("", "", classes=["keep-together"])
+        parent.replace(formula, kept)
+        if opening:
+            parent[place - 1] = nodes.Text(before[: opening.start()])
+            kept += nodes.Text(opening[0])
+        kept += formula
+        if closing:
+            parent[place + 1] = nodes.Text(after[closing.end() :])
+            kept += nodes.Text(closing[0])
+
+
+def _neighbour(node: nodes.Node, step: int) -> str:
+    """Return the text beside a node, empty if there is none."""
+    place = node.parent.index(node) + step
+    beside = node.parent[place] if 0 <= place < len(node.parent) else None
+    return str(beside) if isinstance(beside, nodes.Text) else ""
 
 
 # ---------------------------------------------------------------- the walk over words

@@ -74,7 +74,8 @@ def test_several_fields_make_several_lines_of_one_rule():
         ("hidden", {"hidden": (64,)}, "64"),
         ("width", {"hidden": (64, 64)}, "width 64"),
         ("feedback_shared", {"feedback_shared": True}, "feedback shared yes"),
-        ("dataset", {"dataset": "mnist"}, "mnist"),
+        ("dataset", {"dataset": "mnist"}, "MNIST"),
+        ("optimizer", {"optimizer": "sgd"}, "SGD"),
     ],
 )
 def test_lines_are_called_by_what_distinguishes_them(by, settings, name):
