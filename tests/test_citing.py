@@ -33,6 +33,7 @@ def test_the_book_is_what_its_files_say() -> None:
 @pytest.mark.parametrize(
     ("marked", "plain"),
     [
+        (r"$W_L \cdots W_1$, $\lVert \delta \rVert \le \tfrac{1}{2}$", "WL ⋯ W1, ‖ δ ‖ ≤ 1/2"),
         ("**A fall.** Error, $n=2$.", "A fall. Error, n=2."),
         ("see {cite:t}`nokland2016` and [there](x.md)", "see nokland2016 and there"),
         ("`x` and *y*", "x and y"),

@@ -304,10 +304,8 @@ def test_a_figure_says_which_long_runs_it_shows(tmp_path: Path) -> None:
     record = {"id": "nokland/7x240", "label": "fewer epochs [10]", "runs": 2, "hours": 1.5, "dates": ["2026-11-24"]}
     read.figures[0].data["provenance"]["records"] = [record | {"machines": ["EPYC"], "verified": 1}]
     text = figure_pages.figure_page(citing.Book(), [read], read, read.figures[0], "digits")
-    assert (
-        "| Long runs: `nokland/7x240` | fewer epochs \\[10\\]; 2 runs, 1.5 hours of training on EPYC, 2026-11-24;"
-        in text
-    )
+    assert "{dropdown} Long runs behind it" in text
+    assert "| `nokland/7x240` | fewer epochs \\[10\\]; 2 runs, 1.5 hours of training on EPYC, 2026-11-24;" in text
 
 
 def test_the_address_of_a_figure_survives_a_new_number(tmp_path: Path) -> None:

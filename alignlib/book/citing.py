@@ -140,9 +140,18 @@ def plain(text: str) -> str:
     return re.sub(r"\*\*|\*|`", "", text)
 
 
+_LETTERS = {
+    **{"delta": "δ", "eta": "η", "lambda": "λ", "varepsilon": "ε", "pm": "±", "times": "×", "cdots": "⋯"},
+    **{"lVert": "‖", "rVert": "‖", "partial": "∂", "le": "≤", "ge": "≥", "to": "→", "approx": "≈", "cdot": "·"},
+}
+
+
 def _plain_maths(source: str) -> str:
+    for name, letter in _LETTERS.items():
+        source = re.sub(rf"\\{name}(?![a-z])", letter, source)
+    source = re.sub(r"\\[td]?frac\{([^{}]*)\}\{([^{}]*)\}", r"\1/\2", source)
     source = re.sub(r"\\(?:top|mathsf\{T\})", "ᵀ", source).replace("^ᵀ", "ᵀ").replace("'", "′")
-    source = re.sub(r"\\delta(?![a-z])", "δ", source).replace(r"\pm", "±").replace(r"\hat y", "ŷ")
+    source = source.replace(r"\hat y", "ŷ")
     return re.sub(r"\\[a-z]+\s?|[{}_^]", "", source)
 
 

@@ -95,6 +95,15 @@ def bound(text: str) -> str:
     return re.sub(r"(?<=\d) (?=%)| (?=± )|(?<=±) ", "\u00a0", text)
 
 
+LOWERED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "−0123456789")
+
+
+def markup(text: str) -> str:
+    """Return a text as HTML; raised digits become plain ones raised, since few fonts have all ten of them."""
+    text = escape(bound(text), quote=False)
+    return re.sub(r"[⁻⁰¹²³⁴-⁹]+", lambda found: f"<sup>{found[0].translate(LOWERED)}</sup>", text)
+
+
 @dataclass(frozen=True)
 class Claim:
     """A statement about results, whether it holds here, and what was measured.
@@ -148,12 +157,12 @@ class Claim:
     def to_html(self) -> str:
         """Return the badge; its look is the style sheet's business."""
         mark, outcome = ("✓", "claim-holds") if self.holds else ("✗", "claim-fails")
-        source = f'<span class="claim-source">{escape(self.source)}</span>' if self.source else ""
+        source = f'<span class="claim-source">Source: {escape(self.source)}</span>' if self.source else ""
         return (
             f'<div class="claim {outcome}" id="claim-{self.id}">'
             f'<span class="claim-badge"><span aria-hidden="true">{mark}</span> {self.verdict}</span> '
             f'<span class="claim-statement">{escape(self.statement)}</span> '
-            f'<span class="claim-measured">{escape(bound(typeset(self.measured)))}</span> {source}</div>'
+            f'<span class="claim-measured">{markup(typeset(self.measured))}</span> {source}</div>'
         )
 
     def __str__(self) -> str:
@@ -208,7 +217,7 @@ class Value:
 
         The text is stored as a Python literal because MyST-NB reads it as one: bare "3.10" would become 3.1.
         """
-        data = {GLUE_PREFIX + "text/plain": repr(self.text), VALUE_MIME: self.to_json()}
+        data = {GLUE_PREFIX + "text/plain": repr(bound(self.text)), VALUE_MIME: self.to_json()}
         return data, {"scrapbook": {"name": self.name, "mime_prefix": GLUE_PREFIX}}
 
 
@@ -227,6 +236,10 @@ class Column:
         if isinstance(cell, bool):
             return "yes" if cell else "no"
         return cell if isinstance(cell, str) else written(cell, self.format)
+
+
+def _is_number(cell: Any) -> bool:
+    return isinstance(cell, int | float | Measured | None)
 
 
 @dataclass(frozen=True)
@@ -303,7 +316,7 @@ class Table:
 
     def to_html(self) -> str:
         """Return the table in a box that scrolls by itself (also by keyboard) on narrow screens."""
-        head = "".join(f'<th scope="col">{escape(c.name)}</th>' for c in self.columns)
+        head = "".join(self._head_html(i) for i in range(len(self.columns)))
         body = "".join(
             "<tr>" + "".join(self._cell_html(i, number) for i in range(len(row))) + "</tr>"
             for number, row in enumerate(self.text_rows)
@@ -316,11 +329,15 @@ class Table:
         )
 
     def _cell_html(self, column: int, row: int) -> str:
-        text = escape(bound(self.text_rows[row][column]))
+        text = markup(self.text_rows[row][column])
         if column == 0:
             return f'<th scope="row">{text}</th>'
-        number = isinstance(self.rows[row][column], int | float | Measured | None)
-        return f'<td class="number">{text}</td>' if number else f"<td>{text}</td>"
+        return f'<td class="number">{text}</td>' if _is_number(self.rows[row][column]) else f"<td>{text}</td>"
+
+    def _head_html(self, column: int) -> str:
+        numbers = column > 0 and all(_is_number(row[column]) for row in self.rows)
+        kind = ' class="number"' if numbers else ""
+        return f'<th scope="col"{kind}>{escape(self.columns[column].name)}</th>'
 
     def __str__(self) -> str:
         from tabulate import tabulate

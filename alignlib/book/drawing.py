@@ -39,12 +39,15 @@ def draw(figure: Figure, reference: Figure | None = None) -> MatplotlibFigure:
         FigureCanvasAgg(drawing)
         grid = drawing.subplots(len(rows), columns, squeeze=False, gridspec_kw={"height_ratios": heights})
         drawn = []
-        for axes, panel, grey in zip(grid.flat, figure.panels, behind, strict=False):
+        for axes, panel, grey, looks in zip(grid.flat, figure.panels, behind, style.looks(figure.panels), strict=False):
             _decorate(axes, panel, columns)
-            drawn.append(_DRAWERS[panel.kind](axes, panel, grey))
+            drawn.append(_DRAWERS[panel.kind](axes, panel, grey, looks))
         for axes in list(grid.flat)[len(figure.panels) :]:
             axes.set_axis_off()
         _share_scales(drawn, columns)
+        for d in drawn:
+            if d.panel.kind == "lines":
+                _number_axes(d.axes, d.panel)
         name_the_series(drawing, drawn, columns, reference is not None)
     return drawing
 
@@ -142,21 +145,17 @@ def _share_scales(drawn: Sequence[Drawn], columns: int) -> None:
                 d.axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
 
 
-def _looks(panel: Panel) -> dict[str, style.Look]:
-    return style.looks(panel.series)
-
-
 # --- Lines ------------------------------------------------------------------------------------------------------
 
 
-def _draw_lines(axes: Axes, panel: Panel, reference: Panel | None) -> Drawn:
+def _draw_lines(axes: Axes, panel: Panel, reference: Panel | None, looks: style.Looks) -> Drawn:
     drawn = Drawn(axes, panel)
     axes.set_xscale(panel.x_scale)
     axes.set_yscale(panel.y_scale)
     for series in reference.series if reference else ():
         _reference_line(axes, series)
     for number, series in enumerate(panel.series):
-        look = _looks(panel)[series.name]
+        look = looks[series.name]
         x, median = _numbers(series.x), _median(series.runs)
         if len(series.runs) > 1:
             axes.plot(x, series.runs.T, color=look.colour.light, linewidth=0.9, alpha=0.4, zorder=2)
@@ -192,17 +191,21 @@ def _frame_lines(axes: Axes, panel: Panel) -> None:
         line(guide.value, color=style.MUTED.light, linewidth=1.1, linestyle=(0, (2, 2)), zorder=0.5)
     if panel.y_limits is not None:
         axes.set_ylim(*panel.y_limits)
-    elif panel.y_scale == "linear" and all(_whole(series.runs) for series in panel.series):
-        axes.yaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
+    axes.yaxis.grid(True, color=style.FAINT.light, linewidth=0.6, zorder=0)
+    axes.set_axisbelow(True)
+    axes.margins(x=0.02)
+
+
+def _number_axes(axes: Axes, panel: Panel) -> None:
+    """Number the axes of lines once their limits are known."""
     if panel.y_scale == "log":
         _number_log_axis(axes.yaxis, *axes.get_ylim(), most=200)
+    elif all(_whole(series.runs) for series in panel.series):
+        axes.yaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
     if panel.x_scale == "log":
         _number_log_axis(axes.xaxis, *axes.get_xlim(), most=30, given=[x for one in panel.series for x in one.x])
     elif all(float(x).is_integer() for series in panel.series for x in series.x):
         axes.xaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10], integer=True))
-    axes.yaxis.grid(True, color=style.FAINT.light, linewidth=0.6, zorder=0)
-    axes.set_axisbelow(True)
-    axes.margins(x=0.02)
 
 
 def _number_log_axis(axis: Axis, low: float, high: float, most: float, given: Sequence[Any] = ()) -> None:
@@ -279,14 +282,14 @@ def _twins(panel: Panel, reference: Panel | None) -> list[Series]:
     return [series for series in reference.series if series.name in names] if reference else []
 
 
-def _draw_dots(axes: Axes, panel: Panel, reference: Panel | None) -> Drawn:
+def _draw_dots(axes: Axes, panel: Panel, reference: Panel | None, looks: style.Looks) -> Drawn:
     drawn = Drawn(axes, panel)
     reach = 0.3 if one_series_a_row(panel) else 0.3 / len(panel.series)
     for series in _twins(panel, reference):
         places, runs = _on_rows(panel, series)
         _dots(axes, places - 0.6 * reach, runs, style.Look(style.REFERENCE), 0.6 * reach, behind=True)
     for series in panel.series:
-        look = _looks(panel)[series.name]
+        look = looks[series.name]
         places, runs = _on_rows(panel, series)
         _dots(axes, places, runs, look, reach)
         if series.spread:
@@ -327,13 +330,13 @@ def _mean(runs: Array) -> Array:
     return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
 
 
-def _draw_bars(axes: Axes, panel: Panel, reference: Panel | None) -> Drawn:
+def _draw_bars(axes: Axes, panel: Panel, reference: Panel | None, looks: style.Looks) -> Drawn:
     drawn = Drawn(axes, panel)
     lanes = 1 if one_series_a_row(panel) else len(panel.series)
     thick = 0.7 / lanes
     axes.set_xscale(panel.y_scale)
     for series in panel.series:
-        look, (places, runs) = _looks(panel)[series.name], _on_rows(panel, series)
+        look, (places, runs) = looks[series.name], _on_rows(panel, series)
         values = _mean(runs)
         axes.barh(places, values, height=0.9 * thick, color=look.colour.light, zorder=2)
         drawn.handles[series.name] = Line2D([], [], color=look.colour.light, linewidth=8, label=series.name)
@@ -381,19 +384,19 @@ def _frame_rows(axes: Axes, panel: Panel) -> None:
         line(guide.value, color=style.MUTED.light, linewidth=1.1, linestyle=(0, (2, 2)), zorder=0.5)
 
 
-def _draw_image(axes: Axes, panel: Panel, reference: Panel | None) -> Drawn:
-    del reference  # two pictures cannot share a place
+def _draw_image(axes: Axes, panel: Panel, reference: Panel | None, looks: style.Looks) -> Drawn:
+    del reference, looks  # two pictures cannot share a place, and they have a scale of their own
     draw_image(axes, panel)
     return Drawn(axes, panel)
 
 
-def _draw_wiring(axes: Axes, panel: Panel, reference: Panel | None) -> Drawn:
-    del reference  # a wiring is the same in every run
+def _draw_wiring(axes: Axes, panel: Panel, reference: Panel | None, looks: style.Looks) -> Drawn:
+    del reference, looks  # a wiring is the same in every run, and in the colour of its rule
     draw_wiring(axes, panel)
     return Drawn(axes, panel)
 
 
-_DRAWERS: dict[str, Callable[[Axes, Panel, Panel | None], Drawn]] = {
+_DRAWERS: dict[str, Callable[[Axes, Panel, Panel | None, style.Looks], Drawn]] = {
     "lines": _draw_lines,
     "dots": _draw_dots,
     "bars": _draw_bars,

@@ -115,6 +115,7 @@ def figure_page(
             "",
             *markdown_table(("What", "Value"), _origin(chapter, profile, provenance)),
             "",
+            *_long_runs(provenance.get("records", [])),
             *_plotted(figure.data),
             *_parameters(provenance.get("parameters", {})),
         )
@@ -158,14 +159,20 @@ def _buttons(figure: ShownFigure) -> str:
 def _origin(chapter: ShownChapter, profile: str, provenance: Json) -> Iterator[tuple[str, str]]:
     yield "Chapter", f"[{chapter.spoken}](../chapters/{chapter.name})"
     yield "Profile", f"`{provenance.get('profile', profile)}`"
-    for record in provenance.get("records", []):
-        yield f"Long runs: `{record['id']}`", _recorded(record)
     for name, checksum in sorted(provenance.get("data", {}).items()):
         yield f"Data: {name}", f"SHA-256 `{checksum}`"
     if versions := provenance.get("versions"):
         yield "Versions", ", ".join(f"{name} {number}" for name, number in sorted(versions.items()))
     if digest := provenance.get("digest"):
         yield "Digest of the numbers", f"`{digest}` (SHA-256 of the plotted numbers at 7 digits)"
+
+
+def _long_runs(records: Sequence[Json]) -> list[str]:
+    """Return the runs that were made before and read here, folded: there may be many."""
+    if not records:
+        return []
+    rows = [(f"`{record['id']}`", _recorded(record)) for record in records]
+    return ["```{dropdown} Long runs behind it", "", *markdown_table(("Record", "What it holds"), rows), "", "```", ""]
 
 
 def _recorded(record: Json) -> str:
@@ -182,7 +189,7 @@ def _plotted(data: Json) -> list[str]:
     """Return the table of series: what is drawn, from how many seeds; one panel needs no name."""
     panels = data["panels"]
     rows = [
-        (literal(str(panel.get("title") or place)), _series(series), _seeds(series), _points(series))
+        (literal(str(panel.get("title") or place)), _series(series), _seeds(series), _points(series, panel["kind"]))
         for place, panel in enumerate(panels, start=1)
         for series in panel.get("series", [])
     ]
@@ -199,9 +206,9 @@ def _series(series: Json) -> str:
     return f"{{rule}}`{rule}`" if rule in RULES and RULES[rule].label == series["name"] else literal(series["name"])
 
 
-def _points(series: Json) -> int:
-    """Return how many points one run of a series has; an image has rows in their place."""
-    return len(series["x"]) or sum(len(row) for row in series["y"])
+def _points(series: Json, kind: str) -> int:
+    """Return how many points one run of a series has; an image has rows of cells in the place of runs."""
+    return sum(len(row) for row in series["y"]) if kind == "image" else len(series["x"])
 
 
 def _seeds(series: Json) -> str:

@@ -34,11 +34,11 @@ def payload(figure: Figure) -> JSON:
                 f"figure {figure.id!r}: a panel of kind {panel.kind!r} cannot be interactive; "
                 f"only {', '.join(KINDS)} can. Take the tag `{TAG}` from its cell."
             )
-    return {"id": figure.id, "alt": figure.alt, "panels": [_panel(panel) for panel in figure.panels]}
+    panels = [_panel(panel, looks) for panel, looks in zip(figure.panels, style.looks(figure.panels), strict=True)]
+    return {"id": figure.id, "alt": figure.alt, "panels": panels}
 
 
-def _panel(panel: Panel) -> JSON:
-    looks = style.looks(panel.series)
+def _panel(panel: Panel, looks: style.Looks) -> JSON:
     return {
         "title": panel.title,
         "xLabel": panel.x_label,

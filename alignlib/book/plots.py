@@ -45,6 +45,8 @@ LABELS: dict[str, str] = {
     "dropout_input": "share of dropped inputs",
     "dropout_hidden": "share of dropped hidden units",
     "adversarial": "ε of adversarial training",
+    "activation": "hidden units",
+    "init": "initial weights",
     "depth": "hidden layers",
     "width": "units in each hidden layer",
 }
@@ -69,6 +71,9 @@ NAMES: dict[str, str] = {
     "sgd": "SGD",
     "rmsprop": "RMSprop",
     "adam": "Adam",
+    "relu": "ReLU",
+    "glorot": "Glorot",
+    "he": "He",
     "mnist": "MNIST",
     "fashion-mnist": "Fashion-MNIST",
 }

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from alignlib.book.figure import Series
+    from alignlib.book.figure import Panel, Series
 
 WIDTH = 6.0  #: inches; 350 px on a phone leaves text of 12 points ten pixels high
 PNG_DPI = 150
@@ -169,15 +169,29 @@ def look(rule: str) -> Look:
     return RULES[choose("rule with a colour", rule, RULES)]
 
 
-def looks(series: Sequence[Series]) -> dict[str, Look]:
-    """Return the look of each series of a panel by its name.
+Looks = dict[str, Look]
 
-    It is the rule's own, or shades where several series belong to one rule or to none.
+
+def looks(panels: Sequence[Panel]) -> list[Looks]:
+    """Return the looks of the series of each panel by their names.
+
+    They are the rule's own, or shades where several series belong to one rule or to none. A name looks the same in
+    all panels of a figure, unless together these have more names than there are shades.
     """
-    found: dict[str, Look] = {}
+    everything = [one for panel in panels for one in panel.series]
+    return [_looks_of(panel.series, everything) for panel in panels]
+
+
+def _looks_of(series: Sequence[Series], everything: Sequence[Series]) -> Looks:
+    found: Looks = {}
     for rule in dict.fromkeys(one.rule for one in series):
-        members = [one.name for one in series if one.rule == rule]
-        found.update(zip(members, shades(rule, len(members)), strict=True))
+        own, everywhere = (
+            list(dict.fromkeys(one.name for one in some if one.rule == rule)) for some in (series, everything)
+        )
+        rules_own = rule is not None and len(own) == 1
+        shaded = own if rules_own or len(everywhere) > STEPS else everywhere
+        of_name = dict(zip(shaded, shades(rule, len(shaded)), strict=True))
+        found.update({name: of_name[name] for name in own})
     return found
 
 

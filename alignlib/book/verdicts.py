@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from alignlib.book.claims import TABLE_MIME, Claim, Column, Table, bound, typeset
+from alignlib.book.claims import TABLE_MIME, Claim, Column, Table, markup, typeset
 from alignlib.book.figure import JSON, check_id
 from alignlib.errors import AlignlibError, InvalidValue, choose
 
@@ -156,9 +156,7 @@ class Verdicts:
         elsewhere = claim.chapter != self.chapter
         place = f"Chapter {int(claim.chapter[:2])}" if elsewhere else "above"
         page = f"{claim.chapter}.html" if elsewhere else ""
-        measured = (
-            "" if elsewhere else f' <span class="verdict-measured">{escape(bound(typeset(claim.measured)))}</span>'
-        )
+        measured = "" if elsewhere else f' <span class="verdict-measured">{markup(typeset(claim.measured))}</span>'
         return (
             f'<li class="{"verdict-decides" if decided else "verdict-asked"}">'
             f'<span class="verdict-outcome"><span aria-hidden="true">{"✓" if claim.holds else "✗"}</span> '

@@ -37,7 +37,7 @@ def test_the_payload_is_the_figure_in_short():
 def test_the_looks_are_those_of_the_picture():
     panel = lines()
     made = interactive.payload(figure(panel))["panels"][0]["series"]
-    looks = style.looks(panel.series)
+    (looks,) = style.looks([panel])
     assert [(one["light"], one["dark"]) for one in made] == [
         (looks[name].colour.light, looks[name].colour.dark) for name in ("layer 1", "layer 2")
     ]

@@ -75,7 +75,6 @@ def test_several_fields_make_several_lines_of_one_rule():
         ("width", {"hidden": (64, 64)}, "width 64"),
         ("feedback_shared", {"feedback_shared": True}, "feedback shared yes"),
         ("dataset", {"dataset": "mnist"}, "MNIST"),
-        ("optimizer", {"optimizer": "sgd"}, "SGD"),
     ],
 )
 def test_lines_are_called_by_what_distinguishes_them(by, settings, name):

@@ -7,6 +7,7 @@ import matplotlib
 import numpy as np
 import pytest
 
+from alignlib import book
 from alignlib.book import style
 from alignlib.errors import InvalidValue
 
@@ -118,3 +119,23 @@ def test_dark_mode_swaps_stroke_and_fill():
 def test_theming_swaps_gradients_too():
     themed = style.theme_svg(f'<svg><stop style="stop-color: {style.MUTED.light}"/></svg>')
     assert f"stop-color:{style.MUTED.dark} !important" in themed
+
+
+def test_a_name_looks_the_same_in_all_panels():
+    few, more = (book.panel("lines", [book.series(n, [0, 1], [0, 1]) for n in names]) for names in ("ab", "cab"))
+    first, second = style.looks([few, more])
+    assert {name: second[name] for name in "ab"} == first
+    assert len({look.colour for look in second.values()}) == 3
+
+
+def test_the_only_series_of_a_rule_has_the_rules_own_look():
+    panels = [book.panel("lines", book.series(name, [0, 1], [0, 1], "dfa")) for name in ("DFA", "DFA, deep")]
+    assert [looks[name] for looks, name in zip(style.looks(panels), ("DFA", "DFA, deep"), strict=True)] == [
+        style.look("dfa")
+    ] * 2
+
+
+def test_panels_with_more_names_than_shades_are_each_for_themselves():
+    panels = [book.panel("lines", [book.series(f"{n}{i}", [0, 1], [0, 1]) for i in range(8)]) for n in "ab"]
+    for looks in style.looks(panels):
+        assert len({look.colour for look in looks.values()}) == 8
