@@ -181,7 +181,8 @@ def table_csv(table: Json) -> str:
     return text.getvalue()
 
 
-def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """Return a table in Markdown, line by line."""
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]], numbers: int = 0) -> list[str]:
+    """Return a table in Markdown, line by line; the last ``numbers`` columns hold numbers and are set to the right."""
     body = ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head), *body]
+    rule = "|" + " --- |" * (len(head) - numbers) + " ---: |" * numbers
+    return ["| " + " | ".join(head) + " |", rule, *body]

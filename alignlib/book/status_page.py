@@ -52,6 +52,7 @@ def status_page(profile: str, chapters: Sequence[ShownChapter], manifest: Json, 
             *markdown_table(
                 ("Chapter", "Seconds", "Largest deviation", "Figures", "Tables", "Claims that hold"),
                 [*rows, _sum(chapters, known)],
+                numbers=5,
             ),
             "",
             "## Versions",
@@ -107,15 +108,19 @@ def seconds(entry: Json) -> str:
 def deviation(entry: Json) -> str:
     """Return the largest deviation of a chapter as a share of its tolerance."""
     share = entry.get("deviation")
-    return "–" if share is None else f"{100 * float(share):.2g} %"
+    return "–" if share is None else f"{100 * float(share):.1f} %"
 
 
 def _parameters(chapters: Sequence[ShownChapter], known: Mapping[str, Json]) -> Iterator[str]:
     for chapter in chapters:
         parameters: Mapping[str, object] = known.get(chapter.name, {}).get("parameters", {})
         if parameters:
-            yield f"### {chapter.spoken}"
-            yield ""
             rows = [(f"`{name}`", f"`{value!r}`") for name, value in parameters.items()]
-            yield from markdown_table(("Parameter", "Value"), rows)
-            yield ""
+            yield from (
+                f"```{{dropdown}} {chapter.spoken}",
+                "",
+                *markdown_table(("Parameter", "Value"), rows),
+                "",
+                "```",
+                "",
+            )
