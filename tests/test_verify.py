@@ -317,10 +317,11 @@ def test_the_books_records_can_be_trusted_and_are_planned() -> None:
 
 
 def test_a_reduced_record_says_so() -> None:
-    """Nøkland trained for up to 300 epochs, with dropout as validation data told: what had fewer says it in its label."""
+    """Nøkland trained for up to 300 epochs, with dropout as validation data told: fewer are said in the label."""
     for record in records.read(RECORDS, "nokland"):
         if record.experiment.epochs < 300:
-            assert f"{record.experiment.epochs} epochs" in record.label and "published" in record.label, record.id
+            assert f"{record.experiment.epochs} epochs" in record.label, record.id
+            assert "published" in record.label, record.id
 
 
 def test_the_records_fit_into_a_repository() -> None:
