@@ -10,7 +10,7 @@ from statistics import median
 
 from tabulate import tabulate
 
-from alignlib.book.plots import NAMES
+from alignlib.book.plots import value_label
 from alignlib.book.root import RECORDS
 from alignlib.errors import InvalidValue, choose
 from alignlib.experiments import records
@@ -96,7 +96,7 @@ def _long(root: Path) -> list[Record]:
 
 def _shape(experiment: Experiment) -> str:
     widths = write_setting(experiment.hidden).replace("x", "×")
-    data = NAMES.get(experiment.dataset, experiment.dataset)
+    data = value_label("dataset", experiment.dataset)
     return f"{data}, {widths} {experiment.activation}{noise_name(experiment)}, {experiment.dtype}"
 
 
