@@ -158,7 +158,7 @@ class MLP:
     hidden
         Activation of the hidden layers: "tanh", "logistic", "relu" or "linear".
     output
-        Output function with its matched loss: "logistic", "softmax" or "linear".
+        Output function with its loss: "logistic", "softmax", "linear" or "logistic-squared" (:mod:`alignlib.losses`).
     init, init_scale
         Initial weights (see :data:`alignlib.initializers.WEIGHTS`) and the factor they are multiplied with.
         Biases start at zero.

@@ -10,7 +10,7 @@ from alignlib import attacks
 from alignlib.experiments.bench import Bench
 
 HIDDEN = ("tanh", "logistic", "relu", "linear")
-OUTPUTS = ("logistic", "softmax", "linear")
+OUTPUTS = tuple(al.losses.LOSSES)
 
 
 def make(sizes=(6, 7, 5, 4), seed=0, **options):

@@ -41,7 +41,7 @@ def rule_for(name, net, seed=2):
 
 
 class TestGradient:
-    @pytest.mark.parametrize("output", ["logistic", "softmax", "linear"])
+    @pytest.mark.parametrize("output", al.losses.LOSSES)
     @pytest.mark.parametrize("hidden", ["tanh", "logistic", "relu", "linear"])
     def test_backprop_under_a_fixed_mask_is_the_gradient(self, hidden, output):
         net = make(hidden=hidden, output=output)

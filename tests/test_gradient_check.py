@@ -83,7 +83,7 @@ def test_backprop_is_the_gradient_and_shallow_is_not():
     assert deviation(al.rules.Shallow(net), net, x, y) > 0.1
 
 
-@pytest.mark.parametrize("name", al.losses.LOSSES)
+@pytest.mark.parametrize("name", [loss.name for loss in al.losses.LOSSES.values() if loss.matched])
 def test_at_the_output_the_differences_of_a_matched_loss_are_the_error(name):
     rng = np.random.default_rng(3)
     a, y = rng.standard_normal((5, 4)), np.eye(4)[[0, 1, 2, 3, 0]]

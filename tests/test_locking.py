@@ -27,7 +27,7 @@ def of(name, sizes=SIZES, **options):
         ("dkp", (5, 5, 5, 4)),
     ],
 )
-@pytest.mark.parametrize("output", ["logistic", "softmax", "linear"])
+@pytest.mark.parametrize("output", al.losses.LOSSES)
 def test_when_each_layer_may_learn(name, learns, output):
     found = of(name, output=output)
     assert found.learns == learns

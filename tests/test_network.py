@@ -30,7 +30,7 @@ def test_derivatives_agree_with_central_differences(name):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_the_matched_error_is_the_gradient_of_the_loss(name):
+def test_the_error_is_the_gradient_of_the_loss(name):
     loss, a, y = LOSSES[name], rng().standard_normal((4, 3)), np.eye(3)[[0, 2, 1, 1]]
     for j in range(3):
         up, down = a.copy(), a.copy()

@@ -9,7 +9,7 @@ from alignlib.rules import RULES, Backprop, DirectFeedbackAlignment, FeedbackAli
 
 SIZES = [5, 7, 6, 4, 3]
 HIDDEN = ("tanh", "logistic", "relu", "linear")
-OUTPUTS = ("logistic", "softmax", "linear")
+OUTPUTS = tuple(al.losses.LOSSES)
 
 
 def make(sizes=SIZES, hidden="tanh", output="logistic", seed=0, **options):

@@ -68,7 +68,7 @@ class Experiment:
     dataset
         A name in :data:`alignlib.datasets.NAMES`.
     hidden, activation, output
-        Widths of the hidden layers, their activation, and the output function with its matched loss.
+        Widths of the hidden layers, their activation, and the output function with its loss.
     init, init_scale
         Initial weights and the factor they are multiplied with.
         "published" is the one choice that looks at the rule: zero for FA and DFA with tanh or logistic units,
