@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext
-from visit import THEMES, WIDTHS, Problem, Visit, visiting
+from visit import ALIKE, THEMES, WIDTHS, Problem, Visit, visiting
 
 #: What keeps somebody from reading; axe-core also knows "minor" and "moderate".
 GRAVE = {"serious", "critical"}
@@ -17,9 +17,7 @@ GRAVE = {"serious", "critical"}
 OPTIONS = {"resultTypes": ["violations"], "preload": False}
 #: The rules whose outcome a theme can change; the others are asked once a width, for they take most of the time.
 OF_COLOUR = ["color-contrast", "link-in-text-block"]
-#: Pages made by one template, one for each figure and each module: opened once, and then made narrow.
-ALIKE = ("figures/", "_modules/")
-#: What their other width can change for axe-core.
+#: What the other width of pages that are alike can change for axe-core.
 OF_WIDTH = [*OF_COLOUR, "scrollable-region-focusable", "target-size"]
 
 #: Listings become plain: a chapter has thousands of coloured words, which axe-core takes one by one; the test below
@@ -32,7 +30,7 @@ Window = Callable[[int], BrowserContext]
 def test_a_page_can_be_read_by_everybody(window: Window, home: str, name: str) -> None:
     problems: list[Problem] = []
     pictures: list[Path] = []
-    if name.startswith(ALIKE):
+    if name.startswith(ALIKE):  # opened once, and then made narrow
         with visiting(window(WIDTHS[-1]), home, name) as visit:
             visit.go()
             pictures += look_at(visit, None)

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import random
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,6 +28,8 @@ THEMES = ("light", "dark")
 HEIGHTS = {390: 844, 1400: 900}
 #: Widths of a phone and of a laptop, in CSS pixels.
 WIDTHS = tuple(HEIGHTS)
+#: Pages made by one template, one for each figure and each module.
+ALIKE = ("figures/", "_modules/")
 
 
 def find_browser() -> str | None:
@@ -45,6 +48,13 @@ def page_names(book: Path) -> list[str]:
     """Return every page of the book as a path from its root; the theme's own templates are none."""
     found = (path.relative_to(book) for path in book.rglob("*.html"))
     return sorted(path.as_posix() for path in found if path.parts[0] not in {"_static", "pyodide"})
+
+
+def sample(names: list[str], size: int, seed: int) -> list[str]:
+    """Return all pages but those that are alike, and of these as many as asked for, drawn by the seed."""
+    alike = [name for name in names if name.startswith(ALIKE) and not name.endswith("/index.html")]
+    drawn = {*random.Random(seed).sample(alike, min(size, len(alike)))}
+    return [name for name in names if name in drawn or name not in alike]
 
 
 def chapter_names(book: Path) -> list[str]:
