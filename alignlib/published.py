@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from alignlib.errors import InvalidValue, choose
@@ -26,7 +26,9 @@ class Published:
     std: float | None = None
 
 
-def _rows(key: str, place: str, dataset: str, cells: dict[str, dict[str, tuple[float, float]]]) -> list[Published]:
+def _rows(
+    key: str, place: str, dataset: str, cells: Mapping[str, Mapping[str, tuple[float, float | None]]]
+) -> list[Published]:
     return [
         Published(key, place, dataset, network, rule, mean, std)
         for network, of_rule in cells.items()
@@ -68,7 +70,15 @@ FRENKEL = _rows(
     },
 )
 
-ALL = (*NOKLAND, *FRENKEL)
+#: A repetition of Lillicrap and others' network on MNIST by a third party, one run each: 1.5 million single examples.
+IBOUDHAINE = _rows(
+    "iboudhaine2026",
+    "report",
+    "mnist",
+    {"1×1000 logistic": {"bp": (10.04, None), "fa": (9.98, None)}},
+)
+
+ALL = (*NOKLAND, *FRENKEL, *IBOUDHAINE)
 
 _ACTIVATIONS = {"tanh": "", "logistic": " logistic", "relu": " ReLU", "linear": " linear"}
 
