@@ -31,7 +31,7 @@ SHEET = PICTURES / "screenshots"
 #: Longer pages become several pictures, for a browser draws no picture higher than 16384 pixels.
 SLICE = 6000
 #: Source listings all look alike.
-ALIKE = "_modules/alignlib/"
+LISTINGS = "_modules/alignlib/"
 LOOK = """
 body { margin: 1rem; font: 15px/1.4 system-ui, sans-serif; color: #23262d; background: #e9eaee; }
 h2 { margin: 2rem 0 0.5rem; font-size: 1rem; }
@@ -49,7 +49,7 @@ def main(wanted: Sequence[str]) -> int:
     if book is None or browser is None:
         print("no built book: make book" if book is None else "no Chromium: apt-get install chromium", file=sys.stderr)
         return 1
-    names = [name for name in page_names(book) if name.startswith(tuple(wanted) or "") and ALIKE not in name]
+    names = [name for name in page_names(book) if name.startswith(tuple(wanted) or "") and LISTINGS not in name]
     if not names:
         print(f"no page begins with {' or '.join(wanted)}", file=sys.stderr)
         return 2
