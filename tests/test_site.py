@@ -17,7 +17,7 @@ import pytest
 from bs4 import BeautifulSoup
 from rocrate.rocrate import ROCrate
 
-from alignlib.book import citing, claims, claims_page, figure, figure_pages, pages, site, style
+from alignlib.book import citing, claims, claims_page, figure, figure_pages, pages, site, style, verdicts
 from alignlib.book.sitecheck import check_site
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -110,6 +110,9 @@ def notebook(chapter: str, title: str, text: str, after: list[int]) -> dict[str,
     claim = claims.Claim(f"claim-{chapter}", "The angle stays acute.", True, "72.3° ± 1.1° (n=5)", "Our run", chapter)
     contra = claims.Claim(f"contra-{chapter}", "It is faster.", False, "1.03 (n=3)", "An article of 2021", chapter)
     table = claims.Table(f"table-{chapter}", ["rule", "error"], [["BP", 1.5], ["DFA", 2.0]], "Errors of two rules.")
+    asked = claims.Claim("claim-02-first", "The angle stays acute.", True, "see there", chapter="02-first")
+    acute = verdicts.Statement(f"acute-{chapter}", "acute", "Angles are acute.", on=[asked.id])
+    judged = verdicts.Verdicts(f"says-{chapter}", [acute], {asked.id: asked}, "A verdict on one statement.", chapter=chapter)
     return {
         "nbformat": 4,
         "nbformat_minor": 5,
@@ -126,6 +129,7 @@ def notebook(chapter: str, title: str, text: str, after: list[int]) -> dict[str,
             cell("code", "chapter.value(...)", [shown(data, **metadata)]),
             figure_cell(chapter, f"{chapter[3:]}-angle", "An angle, see also {cite:t}`lillicrap2016`.", 100),
             cell("code", "chapter.table(...)", [shown(table._repr_mimebundle_())]),
+            cell("code", "chapter.verdicts(...)", [shown(judged._repr_mimebundle_())]),
             cell(
                 "markdown",
                 f"## What it shows\n\nFor one layer ($L=1$), or for more of them ($L$), "
@@ -531,6 +535,13 @@ def test_the_shown_book_is_that_of_the_profile_asked_for(tiny: tuple[Path, site.
     shown.write_text(shown.read_text().replace("digits", "mnist"))
     site.build_site(tiny[0], "digits")
     assert json.loads(shown.read_text())["profile"] == "digits"
+
+
+def test_a_verdict_shows_what_another_chapter_measured(tiny: tuple[Path, site.SiteReport]) -> None:
+    verdict = page(tiny[0], "chapters/04-second.html").select_one("#verdict-acute-04-second")
+    assert verdict is not None
+    assert verdict.select(".verdict-measured")[0].get_text() == "72.3°\u00a0±\u00a01.1° (n=5)"
+    assert verdict.select("a")[0]["href"] == "02-first.html#claim-claim-02-first"
 
 
 def test_what_sphinx_warns_about_fails_and_the_old_book_stays(tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
-"""What keeps the printed code from running: for each slip the smallest program of ours that has it, and Python's word.
+"""What keeps the printed code from running: for each slip the smallest program of ours that has it, and the repair.
 
 The programs are patterns, not quotations.
 """
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,25 +13,34 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Stop:
-    """A slip that keeps the printed code from running, as the smallest program of ours with the same pattern."""
+    """A slip that keeps the printed code from running, as the smallest program of ours with the same pattern.
+
+    ``repair`` is the piece of the program that is wrong, and what belongs in its place.
+    """
 
     where: str
     slip: str
     program: str
+    repair: tuple[str, str]
 
-    def python_says(self) -> Exception:
-        """Run the program and return what it raises.
+    @property
+    def repaired(self) -> str:
+        """The program with its slip mended."""
+        return self.program.replace(*self.repair)
 
-        Raises
-        ------
-        AssertionError
-            If it runs through: then it does not show the slip.
-        """
-        try:
-            exec(compile(self.program, "<pattern>", "exec"), {"np": np})
-        except Exception as problem:
-            return problem
-        raise AssertionError(f"{self.slip}: the program runs.")
+    def mended(self) -> str:
+        """Return the lines that are wrong, each after "- ", and those that belong in their place, after "+ "."""
+        lines = difflib.ndiff(self.program.splitlines(), self.repaired.splitlines())
+        return "\n".join(line for line in lines if line[0] in "-+")
+
+
+def python_says(program: str) -> Exception | None:
+    """Run a program and return what it raises; None if it runs through."""
+    try:
+        exec(compile(program, "<pattern>", "exec"), {"np": np})
+    except Exception as problem:
+        return problem
+    return None
 
 
 #: In the order in which a reader who types the code in would meet them.
@@ -44,6 +54,7 @@ class Net:
         return layers[-1]def forward(self):
             pass
 """,
+        ("[-1]def", "[-1]\n    def"),
     ),
     Stop(
         "layout",
@@ -53,6 +64,7 @@ class Net:
 def last(self, layers):
     return layers[-1]
 """,
+        ("\ndef last(self, layers):\n    ", "\n    def last(self, layers):\n        "),
     ),
     Stop(
         "training step",
@@ -62,6 +74,7 @@ error=1,
 layers=[2],
 )
 """,
+        ("error=1,", "dict(error=1,"),
     ),
     Stop(
         "the class",
@@ -72,6 +85,7 @@ class Net:
         return len(self.WEIGHTS)
 Net().depth()
 """,
+        ("class Net:", "class Net:\n    WEIGHTS = []"),
     ),
     Stop(
         "infer",
@@ -81,6 +95,7 @@ def infer(input):
     return inputs
 infer(0)
 """,
+        ("return inputs", "return input"),
     ),
     Stop(
         "hidden layers",
@@ -91,6 +106,7 @@ for depth in range(2):
     layer = depth
 activated[-1]
 """,
+        ("layer = depth", "activated.append(depth)"),
     ),
     Stop(
         "training step",
@@ -99,6 +115,7 @@ activated[-1]
 layers, targets = [np.zeros((4, 6)), np.zeros((4, 5))], np.zeros((4, 3))
 layers.pop() - targets
 """,
+        ("np.zeros((4, 5))], ", "np.zeros((4, 3))], "),
     ),
     Stop(
         "training step",
@@ -107,6 +124,7 @@ layers.pop() - targets
 error = np.zeros((4, 3)) - 1,
 error.T
 """,
+        (" - 1,", " - 1"),
     ),
     Stop(
         "training",
@@ -116,6 +134,7 @@ def step():
     pass
 error, loss = step()
 """,
+        ("pass", "return 0, 0"),
     ),
     Stop(
         "changes of the weights",
@@ -127,6 +146,7 @@ class Net:
         return self.slope(a)
 Net.changes(0)
 """,
+        ("self.slope(a)", "a"),
     ),
     Stop(
         "changes of the weights",
@@ -138,6 +158,7 @@ def changes(n_layers):
     return 2 * h
 changes(1)
 """,
+        ("(n_layers, 1, -1)", "(n_layers, 0, -1)"),
     ),
     Stop(
         "update",
@@ -147,6 +168,7 @@ changes = []
 for depth in range(2):
     changes[depth]
 """,
+        ("changes = []", "changes = [0, 0]"),
     ),
     Stop(
         "update",
@@ -155,5 +177,6 @@ for depth in range(2):
 W, h, delta = np.zeros((5, 3)), np.zeros((4, 5)), np.zeros((4, 3))
 W += delta.T @ h
 """,
+        ("delta.T @ h", "h.T @ delta"),
     ),
 )

@@ -99,7 +99,7 @@ def read_chapter(path: Path) -> ShownChapter:
     tables: list[Json] = []
     claims: list[Json] = []
     values: list[Json] = []
-    for cell, shown in _outputs(notebook):
+    for cell, shown in outputs(notebook):
         if FIGURE_MIME in shown:
             figures.append(_figure(cell, shown))
         if TABLE_MIME in shown:
@@ -122,7 +122,8 @@ def read_chapter(path: Path) -> ShownChapter:
     )
 
 
-def _outputs(notebook: Json) -> Iterator[tuple[Json, Json]]:
+def outputs(notebook: Json) -> Iterator[tuple[Json, Json]]:
+    """Yield what an executed notebook shows: the cell, and the same thing in each form that it was given."""
     for cell in notebook["cells"]:
         for output in cell.get("outputs", []):
             if "data" in output:

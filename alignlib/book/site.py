@@ -32,6 +32,7 @@ from alignlib.book.rule_marks import style_sheet
 from alignlib.book.scaling import fill
 from alignlib.book.sitecheck import SiteFindings, check_site, figure_number
 from alignlib.book.status_page import Moment, status_page
+from alignlib.book.verdicts import with_measured
 from alignlib.errors import AlignlibError
 from alignlib.rules import RULES
 
@@ -156,8 +157,12 @@ def _content(root: Path, profile: str, chapters: list[pages.ShownChapter]) -> Co
         "claims": claims_page(chapters, _stored_verdicts(root, profile, chapters)),
         "status": "",  # made when the site is: it names the day and the commit
     }
+    measured = {claim["id"]: claim["measured"] for chapter in chapters for claim in chapter.claims}
+    notebooks = {path.stem: _complete(path, measured) for path in _executed(root, profile)}
+    content |= {f"chapters/{name}.ipynb": _json(notebook) for name, notebook in notebooks.items()}
     for name in table_of_contents(root):
-        content |= _document(root, profile, name, generated)
+        if not name.startswith("chapters/"):
+            content |= _document(root, name, generated)
     for chapter in chapters:
         content |= _of_chapter(book, chapters, chapter, profile)
     content |= _made(root, profile, chapters, manifest)
@@ -166,7 +171,6 @@ def _content(root: Path, profile: str, chapters: list[pages.ShownChapter]) -> Co
     content["exports/manifest.json"] = _json(manifest)
     content["assets/static/rules.css"] = style_sheet().encode()
     content["book.json"] = _json(_for_sphinx(book, chapters, manifest))
-    notebooks = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in _executed(root, profile)}
     return content | inpage.content(root, profile, notebooks)
 
 
@@ -237,10 +241,16 @@ def _for_sphinx(book: Book, chapters: list[pages.ShownChapter], manifest: dict[s
     }
 
 
-def _document(root: Path, profile: str, name: str, generated: dict[str, str]) -> Content:
-    if name.startswith("chapters/"):
-        executed = root / "_build" / profile / "executed" / f"{name}.ipynb"
-        return {f"{name}.ipynb": executed.read_bytes()}
+def _complete(executed: Path, measured: dict[str, str]) -> dict[str, Any]:
+    """Return an executed notebook with what other chapters measured in its verdicts."""
+    notebook: dict[str, Any] = json.loads(executed.read_text(encoding="utf-8"))
+    for _, shown in pages.outputs(notebook):
+        if "text/html" in shown:
+            shown["text/html"] = with_measured("".join(shown["text/html"]), measured)
+    return notebook
+
+
+def _document(root: Path, name: str, generated: dict[str, str]) -> Content:
     if name in generated:  # pages of the build itself
         return {f"{name}.md": generated[name].encode()}
     path = root / f"{name}.md"

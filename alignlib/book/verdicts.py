@@ -7,6 +7,7 @@ other chapters are read from the book's reference, with which every build compar
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -156,11 +157,12 @@ class Verdicts:
         elsewhere = claim.chapter != self.chapter
         place = f"Chapter {int(claim.chapter[:2])}" if elsewhere else "above"
         page = f"{claim.chapter}.html" if elsewhere else ""
-        measured = "" if elsewhere else f' <span class="verdict-measured">{markup(typeset(claim.measured))}</span>'
+        measured = "" if elsewhere else _typeset(claim.measured)  # the site fills in what other chapters measured
         return (
             f'<li class="{"verdict-decides" if decided else "verdict-asked"}">'
             f'<span class="verdict-outcome"><span aria-hidden="true">{"✓" if claim.holds else "✗"}</span> '
-            f"{claim.verdict}</span> {escape(claim.statement)}{measured} "
+            f"{claim.verdict}</span> {escape(claim.statement)} "
+            f'<span class="verdict-measured" data-claim="{name}">{measured}</span> '
             f'<a class="claim-place" href="{page}#claim-{name}">{place}</a></li>'
         )
 
@@ -171,10 +173,25 @@ class Verdicts:
         return {"text/html": self.to_html(), TABLE_MIME: self.table.to_json(), "text/plain": str(self)}
 
 
+def _typeset(measured: str) -> str:
+    return markup(typeset(measured))
+
+
+def with_measured(html: str, measured: Mapping[str, str]) -> str:
+    """Return a list of verdicts with what each claim measured, by identifier, where the list leaves that empty.
+
+    A chapter knows the outcomes of other chapters' claims, from the reference; the numbers beside them are those of the
+    book that is being built.
+    """
+    return re.sub(
+        r'(?<= data-claim=")([\w-]+)">(?=</span>)', lambda found: f'{found[1]}">{_typeset(measured[found[1]])}', html
+    )
+
+
 def claims_of_book(root: Path, profile: str, *, without: str = "") -> dict[str, Claim]:
     """Return the claims of all chapters but ``without``, as the reference of a profile keeps them.
 
-    The reference keeps no measurements; they stand where the claims are.
+    The reference keeps no measurements; :func:`with_measured` adds those of the book.
 
     Raises
     ------

@@ -7,7 +7,17 @@ from bs4 import BeautifulSoup
 
 from alignlib.book import Chapter, Claim, Statement, Table, Verdicts
 from alignlib.book.claims import TABLE_MIME
-from alignlib.book.verdicts import FAILS, HOLDS, LIMITS, UNTESTED, VERDICTS, WRONG_WORD, claims_of_book, decide
+from alignlib.book.verdicts import (
+    FAILS,
+    HOLDS,
+    LIMITS,
+    UNTESTED,
+    VERDICTS,
+    WRONG_WORD,
+    claims_of_book,
+    decide,
+    with_measured,
+)
 from alignlib.errors import AlignlibError, InvalidValue
 
 HOLDING = {"yes": True, "also": True, "no": False, "neither": False}
@@ -92,6 +102,14 @@ def test_the_list_reads_and_links():
     assert "see there" not in html.get_text()
     assert "does not hold" in items[1].select_one(".verdict-asked").get_text()
     assert items[2].select_one(".verdict-why").get_text() == "It is theirs to say."
+
+
+def test_the_site_adds_what_other_chapters_measured():
+    html = BeautifulSoup(with_measured(verdicts().to_html(), {"yes": "5 < 6", "no": "2e-05 & <more>"}), "html.parser")
+    measured = [span.get_text() for span in html.select(".verdict-measured")]
+    assert measured == ["1 < 2", "1 < 2", "2·10−5 & <more>"]
+    with pytest.raises(KeyError, match="no"):
+        with_measured(verdicts().to_html(), {"yes": "5 < 6"})
 
 
 def test_the_checker_reads_a_table_that_a_changed_outcome_changes():
