@@ -57,7 +57,7 @@ _TABLE_1 = _rows(
 #: Nøkland (2016): MNIST, up to 300 epochs. Where a cell of table 1 is empty, there was no convergence.
 NOKLAND = (*_TABLE_1, Published("nokland2016", "section 4", "mnist", "4×100", "ifa", 3.9))
 
-#: Frenkel, Lefebvre & Bol (2021): the dense networks on MNIST, 100 epochs, as on the authors' slides of 2020.
+#: Frenkel, Lefebvre & Bol (2021): the networks on MNIST, 100 epochs, as on the authors' slides of 2020.
 FRENKEL = _rows(
     "frenkel2021",
     "slide 18 of the authors' talk (2020)",
@@ -67,6 +67,18 @@ FRENKEL = _rows(
         "1×1000": {"bp": (1.76, 0.06), "fa": (1.90, 0.06), "dfa": (2.12, 0.05), "drtp": (4.03, 0.13)},
         "2×500": {"bp": (1.62, 0.12), "fa": (1.95, 0.07), "dfa": (4.35, 0.30), "drtp": (4.57, 0.13)},
         "2×1000": {"bp": (1.67, 0.07), "fa": (1.90, 0.07), "dfa": (3.46, 0.25), "drtp": (4.04, 0.12)},
+        "1×1000 on a random convolution": {
+            "bp": (1.31, 0.08),
+            "fa": (1.55, 0.04),
+            "dfa": (1.66, 0.11),
+            "drtp": (1.87, 0.12),
+        },
+        "1×1000 on a trained convolution": {
+            "bp": (0.99, 0.05),
+            "fa": (1.38, 0.06),
+            "dfa": (2.38, 0.39),
+            "drtp": (1.81, 0.14),
+        },
     },
 )
 
@@ -89,13 +101,25 @@ def network_name(experiment: Experiment) -> str:
     Raises
     ------
     InvalidValue
-        If its hidden layers are not all of one width.
+        If its hidden layers are not all of one width, it has more than one convolution, or other layers than that keep
+        their initial weights.
     """
     widths = set(experiment.hidden)
     if len(widths) != 1:
         raise InvalidValue(f"the tables name networks whose layers have one width; received {experiment.hidden}.")
     name = f"{len(experiment.hidden)}×{widths.pop()}{_ACTIVATIONS[experiment.activation]}"
-    return name + noise_name(experiment)
+    return name + _below(experiment) + noise_name(experiment)
+
+
+def _below(experiment: Experiment) -> str:
+    if not experiment.convolutions and not experiment.frozen:
+        return ""
+    if len(experiment.convolutions) != 1 or experiment.frozen > 1:
+        raise InvalidValue(
+            "the tables name networks with one convolution at most, which alone may keep its initial weights; "
+            f"received {len(experiment.convolutions)} convolutions and {experiment.frozen} frozen layers."
+        )
+    return f" on a {'random' if experiment.frozen else 'trained'} convolution"
 
 
 def noise_name(experiment: Experiment) -> str:

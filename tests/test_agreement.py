@@ -98,6 +98,20 @@ def test_a_network_is_called_as_in_the_table(name: str, settings: dict[str, Any]
     assert published.find(published.NOKLAND, name, "bp") is not None
 
 
+@pytest.mark.parametrize(("name", "frozen"), [("trained", 0), ("random", 1)])
+def test_a_convolution_is_part_of_the_name(name: str, frozen: int):
+    settings = {"dataset": "mnist", "convolutions": ((32, 5, 2),), "hidden": (1000,), "frozen": frozen}
+    network = published.network_name(Experiment(**settings))
+    assert network == f"1×1000 on a {name} convolution"
+    assert published.find(published.FRENKEL, network, "drtp") is not None
+
+
+@pytest.mark.parametrize("settings", [{"convolutions": ((2, 3, 1), (2, 3, 1))}, {"frozen": 1}])
+def test_networks_of_no_table_have_no_name(settings: dict[str, Any]):
+    with pytest.raises(InvalidValue, match="one convolution at most"):
+        published.network_name(Experiment(hidden=(20, 20), **settings))
+
+
 def test_a_network_of_several_widths_has_no_name_in_the_tables():
     with pytest.raises(InvalidValue, match="one width"):
         published.network_name(Experiment(hidden=(20, 10)))

@@ -112,7 +112,9 @@ def notebook(chapter: str, title: str, text: str, after: list[int]) -> dict[str,
     table = claims.Table(f"table-{chapter}", ["rule", "error"], [["BP", 1.5], ["DFA", 2.0]], "Errors of two rules.")
     asked = claims.Claim("claim-02-first", "The angle stays acute.", True, "see there", chapter="02-first")
     acute = verdicts.Statement(f"acute-{chapter}", "acute", "Angles are acute.", on=[asked.id])
-    judged = verdicts.Verdicts(f"says-{chapter}", [acute], {asked.id: asked}, "A verdict on one statement.", chapter=chapter)
+    judged = verdicts.Verdicts(
+        f"says-{chapter}", [acute], {asked.id: asked}, "A verdict on one statement.", chapter=chapter
+    )
     return {
         "nbformat": 4,
         "nbformat_minor": 5,
