@@ -97,7 +97,8 @@ def _long(root: Path) -> list[Record]:
 def _shape(experiment: Experiment) -> str:
     widths = write_setting(experiment.hidden).replace("x", "×")
     data = value_label("dataset", experiment.dataset)
-    return f"{data}, {widths} {experiment.activation}{noise_name(experiment)}, {experiment.dtype}"
+    below = " on a convolution" if experiment.convolutions else ""
+    return f"{data}, {widths} {experiment.activation}{below}{noise_name(experiment)}, {experiment.dtype}"
 
 
 def _per_epoch(runs: Sequence[Record]) -> float:
