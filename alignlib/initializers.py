@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from alignlib._typing import Array, Rng
+from alignlib.arithmetic import nudged
 from alignlib.errors import InvalidValue, choose
 
 Draw = Callable[[Rng, int, int], Array]
@@ -72,7 +73,7 @@ def draw(
         if kind != "zero":
             raise InvalidValue(f"{what} {kind!r} need random numbers: pass rng=numpy.random.default_rng(seed).")
         return np.zeros(shape, dtype)
-    return np.ascontiguousarray(scale * make(rng, *shape), dtype=dtype)
+    return nudged(np.ascontiguousarray(scale * make(rng, *shape), dtype=dtype))
 
 
 def draw_feedback(

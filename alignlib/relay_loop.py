@@ -22,7 +22,12 @@ there. In a wide net with random weights and equal widths, the angle to backprop
 
 means over the units of the layer (of layer 1 in the last formula), with the effective rank of
 :func:`alignlib.signal_propagation.effective_rank`. For linear units it says cos θ_l = 1/√l for weights that are drawn
-independently, which have half the effective rank of an orthogonal matrix, and θ_l = 0 for orthogonal ones.
+independently, which have half the effective rank of an orthogonal matrix, and θ_l = 0 for orthogonal ones. A cosine
+near 1 has lost the digits of a small angle; what is computed is the same formula as a sum without negative terms,
+
+    tan² θ_l = (κ_l − 1) ⟨f′²⟩³ / ⟨f′³⟩² + (⟨f′²⟩ ⟨f′⁴⟩ / ⟨f′³⟩² − 1),
+
+every excess over 1 taken as what it is, a variance over a squared mean.
 
 *Both together.* A signal whose entry is at the angle θ_1 from what backpropagation would say there, and is otherwise
 random, arrives with
@@ -37,9 +42,10 @@ before f′ of layer l; the recursion is that of the second moments of products 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -52,7 +58,7 @@ from alignlib.linear_relay import relayed_feedback
 from alignlib.network import MLP, Trace
 from alignlib.rules import Backprop, IndirectFeedbackAlignment
 from alignlib.rules.base import Rule, transported
-from alignlib.signal_propagation import effective_rank, forward, gaussian_mean
+from alignlib.signal_propagation import forward, gaussian_mean
 
 
 class RelayedBackprop(Rule):
@@ -161,16 +167,13 @@ def predicted_best_angles(network: MLP, x: Array) -> Array:
     """
     if len(set(network.sizes[1:-1])) > 1:
         raise InvalidValue(f"needed: hidden layers of equal width; received {network.sizes[1:-1]}.")
-    moments = [_slope_moments(network, q) for q in forward(network, x)]
+    slopes = [_slopes(network, q) for q in forward(network, x)]
     angles = [np.zeros(len(x))]
-    first = moments[0]
-    spread = first[1] / first[0] ** 2  # κ of what enters the next matrix
-    for layer, (_, second, third, fourth) in zip(network.hidden[1:], moments[1:], strict=True):
-        spread = spread + layer.width / effective_rank(layer.weight) - 1.0
-        left = spread - 1.0 + fourth / second**2
-        cosine = np.sqrt(third**2 / second**3 / left)
-        angles.append(np.degrees(np.arccos(np.minimum(cosine, 1.0))))
-        spread = left
+    excess = slopes[0].of_mean  # κ − 1 of what enters the next matrix
+    for layer, here in zip(network.hidden[1:], slopes[1:], strict=True):
+        excess = excess + _unevenness(layer.weight)
+        angles.append(np.degrees(np.arctan(np.sqrt(excess * here.share + here.of_weighted))))
+        excess = excess + here.of_square
     mean: Array = np.mean(angles, axis=1)
     return mean
 
@@ -180,9 +183,10 @@ def combined_angles(entry: npt.ArrayLike, best: npt.ArrayLike) -> Array:
 
     Where the entry points the wrong way, beyond 90°, so does what arrives. Arrays are combined as NumPy does.
     """
-    cosine = np.cos(np.radians(np.asarray(entry, np.float64)))
-    lost = np.tan(np.radians(np.asarray(best, np.float64))) ** 2
-    arrived: Array = np.degrees(np.arccos(cosine / np.sqrt(1.0 + cosine**2 * lost)))
+    entering = np.radians(np.asarray(entry, np.float64))
+    cosine = np.cos(entering)
+    lost = cosine * np.tan(np.radians(np.asarray(best, np.float64)))
+    arrived: Array = np.degrees(np.arctan2(np.hypot(np.sin(entering), lost), cosine))
     return arrived
 
 
@@ -230,11 +234,39 @@ def follow(bench: Bench, examples: int = 256) -> Course:
     return Course(np.array(wrong), np.array(error), np.array(relay_turn), np.array(weight_turn))
 
 
-def _slope_moments(network: MLP, q: Array) -> Sequence[Array]:
-    """⟨f′⟩ … ⟨f′⁴⟩ over the units of a layer whose pre-activations have mean square q (batch,)."""
+class _Slopes(NamedTuple):
+    """What f′ of a layer does, shapes (batch,).
+
+    The variances of f′, of f′², and of f′ where f′² is the density, each over its squared mean; ⟨f′²⟩³ / ⟨f′³⟩².
+    """
+
+    of_mean: Array
+    of_square: Array
+    of_weighted: Array
+    share: Array
+
+
+def _slopes(network: MLP, q: Array) -> _Slopes:
+    """Means over the units of a layer whose pre-activations have mean square q (batch,)."""
     f = network.hidden_activation
 
-    def moment(power: int) -> Array:
-        return gaussian_mean(lambda a: f.derivative(a, f.function(a)) ** power, q)
+    def mean(of: Callable[[Array], Array]) -> Array:
+        return gaussian_mean(lambda a: of(f.derivative(a, f.function(a))), q)
 
-    return [moment(power) for power in (1, 2, 3, 4)]
+    def column(values: Array) -> Array:
+        return values[:, np.newaxis]
+
+    first, second, third = (mean(lambda s, power=power: s**power) for power in (1, 2, 3))  # type: ignore[misc]
+    center = third / second  # the mean of f′ where f′² is the density
+    return _Slopes(
+        of_mean=mean(lambda s: (s - column(first)) ** 2) / first**2,
+        of_square=mean(lambda s: (s**2 - column(second)) ** 2) / second**2,
+        of_weighted=mean(lambda s: (s * (s - column(center))) ** 2) / (second * center**2),
+        share=second**3 / third**2,
+    )
+
+
+def _unevenness(matrix: Array) -> float:
+    """Units over effective rank of a square matrix, less 1: 0 if it is orthogonal, and without cancellation near 0."""
+    squares = np.linalg.svd(np.asarray(matrix, np.float64), compute_uv=False) ** 2
+    return float(np.var(squares / np.mean(squares)))

@@ -61,7 +61,11 @@ def _erf_gradient(a: Array, b: Array, c: Array) -> tuple[Array, Array]:
 
 
 def _relu_angle(a: Array, b: Array, c: Array) -> tuple[Array, Array]:
-    """The product of the lengths of w_u and w_v, and the angle between them in radians."""
+    """The product of the lengths of w_u and w_v, and the angle between them in radians.
+
+    Near 0 and π a covariance leaves it uncertain by 1e-8. What is made of it is not: the two means below change there
+    with the square of that.
+    """
     lengths = np.sqrt(a * b)
     return lengths, np.arccos(np.clip(c / lengths, -1.0, 1.0))
 

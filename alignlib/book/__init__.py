@@ -5,14 +5,11 @@ Importing this package loads neither Matplotlib nor IPython; drawing does.
 
 from alignlib.book.claims import Claim, Column, Measured, Table, Value
 from alignlib.book.figure import (
-    EXACT,
-    SPREAD,
     WALL_TIME,
     Figure,
     Guide,
     Panel,
     Series,
-    Tolerance,
     panel,
     series,
 )
@@ -22,8 +19,6 @@ from alignlib.book.verdicts import Statement, Verdicts
 from alignlib.book.wirings import wiring_panel, wirings
 
 __all__ = [
-    "EXACT",
-    "SPREAD",
     "WALL_TIME",
     "Chapter",
     "Claim",
@@ -35,7 +30,6 @@ __all__ = [
     "Series",
     "Statement",
     "Table",
-    "Tolerance",
     "Value",
     "Verdicts",
     "curves",

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from alignlib import arithmetic
 from alignlib.book import chapters, manifest, reference
+from alignlib.book.arithmetics import PORTABLE
 from alignlib.book.chapters import ChaptersFailed, Execution, Say
 from alignlib.book.files import build_lock
 from alignlib.book.reference import ChapterCheck
@@ -79,6 +81,16 @@ def summary(checks: Sequence[ChapterCheck], executions: Sequence[Execution] = ()
     return tabulate(rows, head, disable_numparse=True)
 
 
+def nearest_to_turning(checks: Sequence[ChapterCheck], most: int = 5) -> str:
+    """Return the claims that rounding brings nearest to another verdict, and how near that is."""
+    known = sorted((turn for check in checks for turn in check.turns), key=lambda turn: turn.times)
+    if not known:
+        return "No claim has a margin that could be read."
+    rows = [[turn.claim, f"{100 * turn.margin:.2g} %", turn.spoken] for turn in known[:most]]
+    head = ["claims nearest to turning", "margin", "rounding moves it by"]
+    return tabulate(rows, head, disable_numparse=True)
+
+
 def failures(checks: Sequence[ChapterCheck]) -> str:
     """Return what does not agree with the reference, one line each, by chapter."""
     lines: list[str] = []
@@ -86,7 +98,23 @@ def failures(checks: Sequence[ChapterCheck]) -> str:
         if check.failures:
             lines += [f"{check.chapter}:", *(f"  {failure}" for failure in check.failures)]
     count = sum(len(check.failures) for check in checks)
-    return "\n".join([*lines, f"{count} disagreement{'s' if count > 1 else ''} with the reference."])
+    return "\n".join([*lines, f"{count} disagreement{'s' if count > 1 else ''} with the reference.", *_advice(checks)])
+
+
+def _advice(checks: Sequence[ChapterCheck]) -> list[str]:
+    """Return how to tell rounding from an error, where numbers or verdicts disagree."""
+    failed = [check for check in checks if any(not f.problem or f.figure.startswith("claim") for f in check.failures)]
+    if not failed:
+        return []
+    made_by, seen = (sorted(set().union(*(getattr(c, name) for c in failed))) for name in ("made_by", "seen"))
+    number = failed[0].chapter[:2]
+    return [
+        f"The reference was made by {' and '.join(made_by) or 'nobody'} and has seen {', '.join(seen) or 'no other'};",
+        f"this machine computes by {arithmetic.name()}.",
+        f"Rounding or error? `alignlib arithmetics {PORTABLE.name} {number}` executes the chapter with kernels that",
+        "every x86 processor since 2013 has:",
+        "a disagreement that is gone there is rounding (please report it), one that stays is a difference.",
+    ]
 
 
 def _seconds(execution: Execution | None) -> str:

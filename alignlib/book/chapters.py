@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from alignlib.book import freshness
+from alignlib.book.arithmetics import OWN, Arithmetic
 from alignlib.book.files import build_lock, digest, explain, remove_unfinished, write_file, write_json
 from alignlib.book.parameters import Parameter, Value, check_values, parse_values, read_parameters
 from alignlib.book.root import FOLDER
 from alignlib.book.yaml_files import read_yaml
 from alignlib.errors import AlignlibError, InvalidValue, choose, nearest
+from alignlib.experiments.many import processors
 
 NAME = re.compile(r"(\d\d)-([a-z0-9]+(?:-[a-z0-9]+)*)")
 DEFAULT_PROFILE = "digits"
@@ -295,7 +297,7 @@ def execute(
     ChapterFailed
         Naming the chapter, the cell, its source and the error.
     """
-    job = _Job(chapter, output, values, root, profile, workers or _processors(), watch)
+    job = _Job(chapter, output, values, root, profile, workers or processors(), watch)
     with tempfile.TemporaryDirectory(prefix="alignlib-") if temporary is None else nullcontext(temporary) as folder:
         [outcome] = _in_threads([job], Path(folder), jobs=1)
     if isinstance(outcome, Exception):
@@ -312,9 +314,12 @@ def execute_all(
     say: Say = print,
     watch: Watcher = on_terminal,
     temporary: Path | None = None,
+    only: Sequence[Chapter] | None = None,
+    under: Arithmetic = OWN,
 ) -> list[Execution]:
     """Execute every chapter of which something changed, ``jobs`` at a time, and say why each one runs.
 
+    ``only`` names the chapters that are meant; ``under`` the arithmetic, whose executed chapters are kept apart.
     The longest run first. A chapter's record of what it was made from is written last, so a killed build leaves
     nothing that counts as done. Who gives ``temporary``, a folder with a short path, holds the build lock.
 
@@ -325,18 +330,19 @@ def execute_all(
     AlignlibError
         If another build of this book is at work, or the profile is refused.
     """
-    planned = plan(root, profile, force=force)
-    home = root / "_build" / profile
+    planned = plan(root, profile, force=force, under=under)
+    chosen = [entry for entry in planned if only is None or entry.chapter in only]
+    home = home_of(root, profile, under)
     with build_lock(root / "_build") if temporary is None else nullcontext(temporary) as folder:
         remove_unfinished(home)
         _remove_former_chapters(home, planned)
-        to_run = sorted((entry for entry in planned if entry.reasons), key=lambda e: -e.seconds)
+        to_run = sorted((entry for entry in chosen if entry.reasons), key=lambda e: -e.seconds)
         for entry in to_run:
             say(f"{entry.chapter.name}: {_joined(entry.reasons)}")
         settings = profile_values(root, profile)
-        workers = max(1, _processors() // max(1, min(jobs, len(to_run))))
+        workers = max(1, processors() // max(1, min(jobs, len(to_run))))
         batch = [
-            _Job(e.chapter, e.output, settings[e.chapter.name], root, profile, workers, watch, record=home)
+            _Job(e.chapter, e.output, settings[e.chapter.name], root, profile, workers, watch, home, under)
             for e in to_run
         ]
         outcomes = _in_threads(batch, folder, jobs, say)
@@ -345,14 +351,19 @@ def execute_all(
         raise ChaptersFailed("\n\n".join(str(failure) for failure in failures))
     took = [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
     seconds = dict(zip((entry.chapter for entry in to_run), took, strict=True))
-    return [replace(e, seconds=seconds.get(e.chapter, e.seconds), ran=bool(e.reasons)) for e in planned]
+    return [replace(e, seconds=seconds.get(e.chapter, e.seconds), ran=bool(e.reasons)) for e in chosen]
 
 
-def plan(root: Path, profile: str, *, force: bool = False) -> list[Execution]:
+def home_of(root: Path, profile: str, under: Arithmetic = OWN) -> Path:
+    """Return the folder of a profile's executed chapters under an arithmetic."""
+    return root / "_build" / under.folder / profile
+
+
+def plan(root: Path, profile: str, *, force: bool = False, under: Arithmetic = OWN) -> list[Execution]:
     """Return for each chapter why it has to be executed; no reason where its executed notebook is up to date."""
     settings = profile_values(root, profile)
     shared = freshness.shared_inputs(root)
-    home = root / "_build" / profile
+    home = home_of(root, profile, under)
     planned = []
     for chapter in discover(root):
         output = home / "executed" / FOLDER / chapter.path.name
@@ -379,6 +390,7 @@ class _Job:
     workers: int
     watch: Watcher
     record: Path | None = None
+    under: Arithmetic = OWN
 
 
 def _in_threads(
@@ -434,7 +446,7 @@ def _perform(job: _Job, temporary: Path) -> float:
     place = kernel.Place(
         job.chapter.name,
         job.chapter.path.resolve().parent,
-        kernel.environment(job.root.resolve(), job.profile, job.workers),
+        kernel.environment(job.root.resolve(), job.profile, job.workers, job.under),
         temporary,
     )
     code_cells = sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells)
@@ -511,10 +523,6 @@ def _record(home: Path, chapter: Chapter) -> Path:
 def _joined(reasons: Sequence[str], most: int = 4) -> str:
     more = len(reasons) - most
     return "; ".join(reasons[:most]) + (f"; and {more} more" if more > 0 else "")
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _prepare_fonts(batch: Sequence[_Job]) -> None:

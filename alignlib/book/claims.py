@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from alignlib.book.figure import EXACT, JSON, Tolerance, check_alt, check_id
+from alignlib.book.figure import JSON, check_alt, check_id
 from alignlib.errors import InvalidValue, choose
 
 CLAIM_MIME = "application/vnd.alignlib.claim+json"
@@ -108,7 +108,8 @@ def markup(text: str) -> str:
 class Claim:
     """A statement about results, whether it holds here, and what was measured.
 
-    ``measured`` carries the numbers, so that the statement needs none; ``source`` is plain text.
+    ``measured`` carries the numbers, so that the statement needs none; ``source`` is plain text. ``margin`` is how far
+    it is from turning, as :mod:`alignlib.book.margins` reads it; None where no number decides.
     """
 
     id: str
@@ -117,6 +118,7 @@ class Claim:
     measured: str
     source: str = ""
     chapter: str = ""
+    margin: float | None = None
 
     def __post_init__(self) -> None:
         check_id("claim", self.id)
@@ -147,6 +149,7 @@ class Claim:
             "holds": self.holds,
             "measured": self.measured,
             "source": self.source,
+            **({} if self.margin is None else {"margin": self.margin}),
         }
 
     @classmethod
@@ -179,12 +182,13 @@ class Value:
     """A number that sentences quote as ``{glue:text}`name```; not shown where it is made.
 
     ``format`` is a format string such as "{:.1f} %"; the value may be a number, a text or a :class:`Measured`.
+    ``free`` says why it is not compared with its reference, if it is not.
     """
 
     name: str
     value: Any
     format: str = "{}"
-    tolerance: Tolerance = EXACT
+    free: str = ""
     chapter: str = ""
 
     def __post_init__(self) -> None:
@@ -209,7 +213,7 @@ class Value:
             "chapter": self.chapter,
             "value": cell_json(self.value),
             "text": self.text,
-            "tolerance": self.tolerance.to_json(),
+            **({"free": self.free} if self.free else {}),
         }
 
     def bundle(self) -> tuple[JSON, JSON]:
@@ -223,11 +227,11 @@ class Value:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: its heading, the format of its numbers, and how they are compared."""
+    """A column of a table: its heading, the format of its numbers, and why they are not compared, if they are not."""
 
     name: str
     format: str = "{}"
-    tolerance: Tolerance = EXACT
+    free: str = ""
 
     def text(self, cell: Any) -> str:
         """Return a cell as the reader sees it."""
@@ -236,6 +240,10 @@ class Column:
         if isinstance(cell, bool):
             return "yes" if cell else "no"
         return cell if isinstance(cell, str) else written(cell, self.format)
+
+    def to_json(self) -> JSON:
+        """Return the column as plain JSON values."""
+        return {"name": self.name, "format": self.format, **({"free": self.free} if self.free else {})}
 
 
 def _is_number(cell: Any) -> bool:
@@ -292,7 +300,7 @@ class Table:
         return {
             "id": self.id,
             "chapter": self.chapter,
-            "columns": [{"name": c.name, "format": c.format, "tolerance": c.tolerance.to_json()} for c in self.columns],
+            "columns": [column.to_json() for column in self.columns],
             "rows": [[cell_json(cell) for cell in row] for row in self.rows],
             "alt": self.alt,
             "caption": self.caption,
@@ -302,7 +310,7 @@ class Table:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Table:
         """Inverse of :meth:`to_json`."""
-        columns = [Column(c["name"], c["format"], Tolerance.from_json(c["tolerance"])) for c in data["columns"]]
+        columns = [Column(**column) for column in data["columns"]]
         rows = [[cell_from_json(cell) for cell in row] for row in data["rows"]]
         return cls(
             data["id"],
@@ -373,23 +381,12 @@ def cell_from_json(value: Any) -> Any:
     return value
 
 
-def columns_of(
-    names: Sequence[str | Column],
-    formats: Mapping[str, str],
-    tolerances: Mapping[str, Tolerance | str],
-) -> list[Column]:
-    """Return the columns called ``names`` with their formats and tolerances ("exact", "spread" or a Tolerance)."""
+def columns_of(names: Sequence[str | Column], formats: Mapping[str, str], free: Mapping[str, str]) -> list[Column]:
+    """Return the columns called ``names`` with their formats, and the reasons why some are not compared."""
     known = [name.name if isinstance(name, Column) else name for name in names]
-    for name in (*formats, *tolerances):
+    for name in (*formats, *free):
         choose("column", name, known)
     return [
-        name
-        if isinstance(name, Column)
-        else Column(name, formats.get(name, "{}"), as_tolerance(tolerances.get(name, EXACT)))
+        name if isinstance(name, Column) else Column(name, formats.get(name, "{}"), free.get(name, ""))
         for name in names
     ]
-
-
-def as_tolerance(given: Tolerance | str) -> Tolerance:
-    """Return a tolerance given by its object or by the name of its kind."""
-    return given if isinstance(given, Tolerance) else Tolerance(given)

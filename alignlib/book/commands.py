@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +13,9 @@ from alignlib.book.chapters import DEFAULT_PROFILE, Chapter
 from alignlib.book.record_commands import record, sweep, verify
 from alignlib.book.root import find_root
 from alignlib.errors import AlignlibError
+
+if TYPE_CHECKING:
+    from alignlib.book.reference import ChapterCheck
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -47,28 +52,59 @@ def build(profile: str, jobs: int, force: bool) -> None:
 @_chapters
 def check(profile: str, chapters: tuple[str, ...]) -> None:
     """Compare the executed chapters with expected/."""
-    from alignlib.book import build as building
     from alignlib.book.reference import check as check_book
 
     root = find_root()
     checks = check_book(root, profile, _named(root, chapters))
-    click.echo(building.summary(checks))
-    if not all(each.ok for each in checks):
-        raise AlignlibError(building.failures(checks))
+    _report(checks)
+
+
+@commands.command("arithmetics")
+@_profile
+@click.argument("name", required=False)
+@_chapters
+@click.option("--sample", type=click.IntRange(1), help="So many chapters, drawn by chance.")
+@click.option(
+    "--seed", default=0, show_default=True, help="What draws the sample, and the arithmetic called `another`."
+)
+@click.option("--jobs", default=2, show_default=True, type=click.IntRange(1), help="Chapters side by side.")
+def run_under(
+    profile: str, name: str | None, chapters: tuple[str, ...], sample: int | None, seed: int, jobs: int
+) -> None:
+    """List the arithmetics of this machine, or execute the book under the one called NAME and check it.
+
+    Another arithmetic rounds otherwise, as another processor does. `another` draws one. What was executed is kept
+    apart from the book, and is not executed again while nothing changes.
+    """
+    from alignlib.book import arithmetics, under
+
+    if name is None:
+        click.echo(under.listed())
+        return
+    root = find_root()
+    arithmetic = arithmetics.another(seed) if name == "another" else arithmetics.named(name)
+    chosen = under.drawn(root, _named(root, chapters), sample, seed)
+    click.echo(f"Under {arithmetic.name}: {arithmetic.about}.")
+    checks = under.execute_and_check(root, profile, arithmetic, chosen, jobs=jobs, say=_say)
+    _report(checks)
 
 
 @commands.command("update-expected")
 @_profile
 @_chapters
-def update_expected(profile: str, chapters: tuple[str, ...]) -> None:
-    """Make what the executed chapters show the new reference, and print what changes."""
-    from alignlib.book import reference
-    from alignlib.book.files import build_lock
+@click.option("--under", "names", multiple=True, metavar="NAME", help="An arithmetic; may be repeated  [default: all]")
+@click.option("--jobs", default=2, show_default=True, type=click.IntRange(1), help="Chapters side by side.")
+def update_expected(profile: str, chapters: tuple[str, ...], names: tuple[str, ...], jobs: int) -> None:
+    """Make what the executed chapters show the new reference, and print what changes.
+
+    The chapters are executed under other arithmetics before: what these do to a number is its tolerance. That takes as
+    often as long as a build as there are arithmetics; what was executed is kept, so it may be stopped and gone on with.
+    """
+    from alignlib.book import arithmetics, under
 
     root = find_root()
-    with build_lock(root / "_build"):
-        changes = reference.update(root, profile, _named(root, chapters))
-    click.echo(reference.describe(changes))
+    chosen = [arithmetics.named(name) for name in names] or arithmetics.usual(profile)
+    click.echo(under.update(root, profile, _named(root, chapters), chosen, jobs=jobs, say=_say))
 
 
 @commands.command("run", add_help_option=False)
@@ -128,6 +164,16 @@ def list_chapters() -> None:
 
 for command in (record, sweep, verify):
     commands.add_command(command)
+
+
+def _report(checks: Sequence[ChapterCheck]) -> None:
+    """Print how chapters compare with their reference; AlignlibError where they do not agree."""
+    from alignlib.book import build as building
+
+    click.echo(building.summary(checks))
+    click.echo(f"\n{building.nearest_to_turning(checks)}")
+    if not all(each.ok for each in checks):
+        raise AlignlibError(building.failures(checks))
 
 
 def _say(text: str) -> None:

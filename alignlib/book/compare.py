@@ -1,18 +1,8 @@
 """Numbers against their reference: how far they may be apart, and where they are furthest.
 
-The tolerance belongs to the quantity and is kept with the reference:
-
-``exact``
-    Runs in float64 repeat on any machine: each number within ``atol + rtol * |reference|``.
-``spread``
-    Long or float32 runs are chaotic: rounding alone sends them to other, equally good ends. The reference keeps
-    every seed. The median over the seeds may be off, at each x, by the range (largest minus smallest) that the
-    seeds of the reference have there, at least by the median of that range over all x (where a few seeds happen
-    to meet, their range says nothing) and at least by a floor relative to the largest number of the series: a
-    thousandth of it, or the tolerance's own ``rtol``. One run alone has no range: it may be off by a tenth of that
-    largest number. A mean with a standard deviation may be off by three of them.
-``free``
-    Wall times and the like: the shape, the gaps and the signs must agree, nothing else.
+The tolerance belongs to the quantity, was measured when the reference was made, and is kept with it as ``seen``
+(:mod:`alignlib.book.tolerance`). Declared in a chapter are only numbers that no computation decides, wall times: they
+are ``free``, and the shape, the gaps and the signs must agree, nothing else.
 
 A gap (NaN) must be a gap in both. Floats are never compared by hash, pictures not at all.
 """
@@ -21,17 +11,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from alignlib._typing import Array
-from alignlib.book.figure import EXACT, Tolerance
+from alignlib.book import tolerance
+from alignlib.book.tolerance import Seen
 
-SPREAD_FLOOR = 1e-3
-SINGLE_RUN_SHARE = 0.1
-STANDARD_DEVIATIONS = 3.0
 SHOWN_PROBLEMS = 8
 
 JSON = dict[str, Any]
@@ -42,23 +30,34 @@ class Quantity:
     """Numbers that are compared together: the y of a series, its x, a column, a guide or a single value.
 
     values: shape (n,), or (rows, n) where ``rows`` names the rows. x names the last axis.
-    over_seeds: whether the rows are seeds. allowed: what ``spread`` may be off by, where that is known otherwise.
+    over_seeds: whether the rows are seeds. free: why it is not compared, if it is not.
     auxiliary: belongs to another quantity, such as its x.
+    seen: what rounding does to it, of a quantity of the reference.
     """
 
     name: str
     values: Array
-    tolerance: Tolerance
     x: Sequence[Any] = ()
     rows: Sequence[Any] = ()
     over_seeds: bool = False
-    allowed: Array | None = None
+    free: str = ""
     auxiliary: bool = False
+    seen: Seen = field(default_factory=Seen)
 
     @property
     def typical(self) -> Array:
         """The numbers that stand for it: the median over the seeds, or the numbers themselves."""
-        return _median(self.values) if self.over_seeds and self.values.ndim == 2 else self.values
+        return tolerance.median(self.values) if self.over_seeds else self.values
+
+    @property
+    def allowed(self) -> Array:
+        """How far each of the compared numbers may be off."""
+        return tolerance.allowed(self.values, self.seen, self.over_seeds)
+
+    @property
+    def outcome(self) -> str:
+        """What rounding makes of it: "exact", "spread" or "free"."""
+        return tolerance.FREE if self.free else tolerance.outcome(self.values, self.seen, self.over_seeds)
 
     def place(self, index: Sequence[int]) -> str:
         """Return in words where the entry at ``index`` stands; nothing where it is the only one."""
@@ -88,6 +87,7 @@ class Deviation:
     largest: float = 0.0
     where: str = ""
     tolerance: float = 0.0
+    seen: float = 0.0
     fraction: float = 0.0
     reference: float = math.nan
     measured: float = math.nan
@@ -105,8 +105,12 @@ class Deviation:
         return (
             f"{name}: off by {_number(self.largest)} at {self.where or 'its one number'} "
             f"(reference {_number(self.reference)}, now {_number(self.measured)}); "
-            f"allowed are {_number(self.tolerance)}"
+            f"allowed are {_number(self.tolerance)}, {self._rounding}"
         )
+
+    @property
+    def _rounding(self) -> str:
+        return f"rounding moved it by up to {_number(self.seen)}" if self.seen else "no arithmetic moved it"
 
 
 def compare(reference: JSON, now: JSON) -> list[Deviation]:
@@ -127,27 +131,34 @@ def deviation(figure: str, old: Quantity, new: Quantity) -> Deviation:
     if old.values.shape != new.values.shape:
         problem = f"{_shape(old)} became {_shape(new)}"
         return Deviation(figure, old.name, problem=problem)
-    gaps = np.argwhere(np.isnan(old.values) != np.isnan(new.values))
-    if len(gaps):
-        appeared = "is a gap now" if np.isnan(new.values[tuple(gaps[0])]) else "was a gap and is a number now"
-        return Deviation(figure, old.name, problem=f"{old.place(gaps[0].tolist())} {appeared}")
-    if old.tolerance.kind == "free":
-        return _free(figure, old, new)
-    return _measured(figure, old, new)
+    if old.free:
+        nowhere = np.zeros(old.values.shape)
+        return _gap(figure, old, new, nowhere) or _flip(figure, old, new) or Deviation(figure, old.name)
+    blind = np.broadcast_to(np.isinf(old.allowed), old.values.shape)
+    return _gap(figure, old, new, blind) or _measured(figure, old, new)
 
 
 def quantities(content: JSON) -> list[Quantity]:
     """Return all quantities of a figure, a table or a value, in their order; their names are unique."""
+    found = list(_found(content))
+    seen: Mapping[str, Any] = content.get("seen", {})
+    medians = content.get("medians", ())
+    return [replace(q, seen=Seen.from_json(seen.get(q.name, {}), q.name in medians)) for q in found]
+
+
+def _found(content: JSON) -> Iterable[Quantity]:
     if "panels" in content:
-        names = _panel_names(content["panels"])
-        return [q for name, panel in zip(names, content["panels"], strict=True) for q in _of_panel(panel, name)]
-    if "columns" in content:
-        return [q for number, column in enumerate(content["columns"]) for q in _of_column(content, number, column)]
-    return list(_of_cells("", [content["value"]], Tolerance.from_json(content["tolerance"]), ()))
+        for name, panel in zip(_panel_names(content["panels"]), content["panels"], strict=True):
+            yield from _of_panel(panel, name)
+    elif "columns" in content:
+        for number, column in enumerate(content["columns"]):
+            yield from _of_column(content, number, column)
+    else:
+        yield from _of_cells("", [content["value"]], content.get("free", ""), ())
 
 
 def form(content: JSON) -> JSON:
-    """Return everything that must be equal: labels, names, units, tolerances, the sizes; not the numbers."""
+    """Return everything that must be equal: labels, names, units, what is free, the sizes; not the numbers."""
     kept = {name: value for name, value in content.items() if name not in NOT_COMPARED}
     if "panels" in content:
         kept["panels"] = [_panel_form(panel) for panel in content["panels"]]
@@ -158,7 +169,7 @@ def form(content: JSON) -> JSON:
     return kept
 
 
-NOT_COMPARED = ("alt", "caption", "provenance", "seal", "text")
+NOT_COMPARED = ("alt", "arithmetic", "arithmetics", "caption", "medians", "provenance", "seal", "seen", "text")
 
 
 def form_differences(old: Any, new: Any, place: str = "") -> list[str]:
@@ -207,13 +218,28 @@ def _names(entries: list[Any]) -> list[str] | None:
 # ---------------------------------------------------------------- how far
 
 
+def _gap(figure: str, old: Quantity, new: Quantity, blind: Array) -> Deviation | None:
+    """Return what is wrong with the gaps, except where arithmetics have them or not."""
+    gaps = np.argwhere((np.isnan(old.values) != np.isnan(new.values)) & ~blind.astype(bool))
+    if not len(gaps):
+        return None
+    appeared = "is a gap now" if np.isnan(new.values[tuple(gaps[0])]) else "was a gap and is a number now"
+    return Deviation(figure, old.name, problem=f"{old.place(gaps[0].tolist())} {appeared}")
+
+
+def _flip(figure: str, old: Quantity, new: Quantity) -> Deviation | None:
+    flipped = np.argwhere(np.nan_to_num(old.values) * np.nan_to_num(new.values) < 0)
+    if not len(flipped):
+        return None
+    return Deviation(figure, old.name, problem=f"{old.place(flipped[0].tolist())} changed its sign")
+
+
 def _measured(figure: str, old: Quantity, new: Quantity) -> Deviation:
-    spread = old.tolerance.kind == "spread"
-    over_seeds = spread and old.over_seeds
-    reference, measured = (old.typical, new.typical) if over_seeds else (old.values, new.values)
-    allowed = _spread_allowed(old, reference) if spread else _exact_allowed(old)
+    median = old.seen.median
+    reference, measured = (old.typical, new.typical) if median else (old.values, new.values)
+    allowed = old.allowed
     distance = np.nan_to_num(np.abs(measured - reference), nan=0.0)
-    fraction = np.divide(distance, allowed, out=np.where(distance > 0, np.inf, 0.0), where=np.nan_to_num(allowed) > 0)
+    fraction = np.divide(distance, allowed, out=np.zeros_like(distance), where=np.isfinite(allowed))
     if not fraction.size:
         return Deviation(figure, old.name)
     index = np.unravel_index(int(np.argmax(fraction)), fraction.shape)
@@ -222,41 +248,13 @@ def _measured(figure: str, old: Quantity, new: Quantity) -> Deviation:
         figure,
         old.name,
         float(distance[index]),
-        f"{where} (median of {len(old.values)} seeds)" if over_seeds else where,
+        f"{where} (median of {len(old.values)} seeds)" if median else where,
         float(allowed[index]),
+        old.seen.largest,
         float(fraction[index]),
         float(reference[index]),
         float(measured[index]),
     )
-
-
-def _exact_allowed(old: Quantity) -> Array:
-    return np.asarray(old.tolerance.atol + old.tolerance.rtol * np.abs(old.values))
-
-
-def _spread_allowed(old: Quantity, reference: Array) -> Array:
-    finite = np.abs(reference[np.isfinite(reference)])
-    scale = float(finite.max()) if finite.size else 0.0
-    floor = np.full(reference.shape, max(SPREAD_FLOOR, old.tolerance.rtol) * scale)
-    if old.allowed is not None:
-        return np.asarray(np.maximum(old.allowed, floor))
-    if not old.over_seeds or len(np.atleast_2d(old.values)) < 2:
-        return np.asarray(np.maximum(SINGLE_RUN_SHARE * scale, floor))
-    ranges = np.ptp(old.values, axis=0)
-    usual = float(np.nanmedian(ranges)) if np.isfinite(ranges).any() else 0.0
-    return np.asarray(np.maximum(np.nan_to_num(ranges), np.maximum(floor, usual)))
-
-
-def _free(figure: str, old: Quantity, new: Quantity) -> Deviation:
-    flipped = np.argwhere(np.nan_to_num(old.values) * np.nan_to_num(new.values) < 0)
-    if len(flipped):
-        return Deviation(figure, old.name, problem=f"{old.place(flipped[0].tolist())} changed its sign")
-    return Deviation(figure, old.name)
-
-
-def _median(values: Array) -> Array:
-    """Return the median over the seeds; NaN where any seed has a gap (the gaps agree already)."""
-    return np.asarray(np.median(values, axis=0))
 
 
 # ---------------------------------------------------------------- what there is to compare
@@ -275,48 +273,41 @@ def _panel_names(panels: Sequence[JSON]) -> list[str]:
 
 def _of_panel(panel: JSON, name: str) -> Iterable[Quantity]:
     prefix = f"{name} / " if name else ""
-    kinds = {series["tolerance"]["kind"] for series in panel["series"]}
     for series in panel["series"]:
         yield from _of_series(series, prefix, panel["kind"] == "image")
     for guide_number, guide in enumerate(panel["guides"], start=1):
         label = guide["label"] or f"{guide['axis']} {guide_number}"
-        # a guide drawn at a measured number moves with what was measured
-        tolerance = EXACT if kinds <= {"exact"} else Tolerance("spread")
-        yield Quantity(f"{prefix}guide {label}", _array(guide["value"]), tolerance, auxiliary=True)
+        yield Quantity(f"{prefix}guide {label}", _array([guide["value"]]), auxiliary=True)
 
 
 def _of_series(series: JSON, prefix: str, image: bool) -> Iterable[Quantity]:
-    tolerance = Tolerance.from_json(series["tolerance"])
+    free = series.get("free", "")
     y = _array(series["y"])
     x = [math.nan if value is None else value for value in series["x"]]
     rows = series.get("rows") or series.get("seeds") or ()
-    yield Quantity(prefix + series["name"], y, tolerance, x, rows, over_seeds=y.ndim == 2 and not image)
+    yield Quantity(prefix + series["name"], y, x, rows, y.ndim == 2 and not image, free)
     if series.get("spread"):
-        yield Quantity(f"{prefix}{series['name']} (interval)", _array(series["spread"]), tolerance, x)
+        yield Quantity(f"{prefix}{series['name']} (interval)", _array(series["spread"]), x, free=free)
     if x and not any(isinstance(value, str) for value in x):
-        along = tolerance if tolerance.kind == "free" else EXACT
-        yield Quantity(f"{prefix}{series['name']} (x)", _array(x), along, x, auxiliary=True)
+        yield Quantity(f"{prefix}{series['name']} (x)", _array(x), x, free=free, auxiliary=True)
 
 
 def _of_column(table: JSON, number: int, column: JSON) -> Iterable[Quantity]:
     cells = [row[number] for row in table["rows"]]
     names = [_row_name(row, i) for i, row in enumerate(table["rows"])]
-    return _of_cells(column["name"], cells, Tolerance.from_json(column["tolerance"]), names)
+    return _of_cells(column["name"], cells, column.get("free", ""), names)
 
 
-def _of_cells(name: str, cells: Sequence[Any], tolerance: Tolerance, rows: Sequence[str]) -> Iterable[Quantity]:
+def _of_cells(name: str, cells: Sequence[Any], free: str, rows: Sequence[str]) -> Iterable[Quantity]:
     """Return the numbers among the cells, and the standard deviations of those that have one."""
     numbers = [_cell_number(cell) for cell in cells]
     if all(math.isnan(number) for number in numbers):
         return
+    yield Quantity(name, _array(numbers), rows, free=free)
     deviations = [_cell_deviation(cell) for cell in cells]
-    allowed = None
     if not all(math.isnan(entry) for entry in deviations):
-        share = SINGLE_RUN_SHARE * np.abs(np.array(numbers))
-        allowed = np.where(np.isnan(deviations), share, STANDARD_DEVIATIONS * np.array(deviations))
-    yield Quantity(name, _array(numbers), tolerance, rows, allowed=allowed)
-    if allowed is not None and tolerance.kind == "exact":
-        yield Quantity(f"{name} (standard deviation)", _array(deviations), tolerance, rows, auxiliary=True)
+        name = f"{name} (standard deviation)" if name else "standard deviation"
+        yield Quantity(name, _array(deviations), rows, free=free, auxiliary=True)
 
 
 def _panel_form(panel: JSON) -> JSON:

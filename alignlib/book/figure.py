@@ -31,7 +31,6 @@ JSON = dict[str, Any]
 MIME = "application/vnd.alignlib.figure+json"
 KINDS = ("lines", "dots", "bars", "image", "wiring")
 SCALES = ("linear", "log")
-TOLERANCES = ("exact", "spread", "free")
 SHORTEST_ALT = 20
 SIGNIFICANT_DIGITS = 7
 
@@ -53,43 +52,8 @@ def check_alt(owner: str, alt: object) -> str:
     )
 
 
-@dataclass(frozen=True)
-class Tolerance:
-    """How near to its reference a quantity must be.
-
-    ``exact``: within ``rtol`` and ``atol``. ``spread``: within what the seeds differ by (chaotic runs), and at least
-    within ``rtol`` of the largest number: for few seeds, whose own range may happen to be small.
-    ``free``: shown but not compared; ``why`` gives the reason.
-    """
-
-    kind: str = "exact"
-    rtol: float = 1e-6
-    atol: float = 1e-8
-    why: str = ""
-
-    def __post_init__(self) -> None:
-        choose("tolerance", self.kind, TOLERANCES)
-        if self.rtol < 0 or self.atol < 0:
-            raise InvalidValue(f"a tolerance cannot be negative: rtol={self.rtol}, atol={self.atol}.")
-        if self.kind == "free" and not self.why:
-            raise InvalidValue("a quantity that is not compared must say why: Tolerance('free', why='wall time').")
-
-    def to_json(self) -> JSON:
-        """Return the tolerance as plain JSON values, without what its kind does not use."""
-        if self.kind == "exact":
-            return {"kind": "exact", "rtol": self.rtol, "atol": self.atol}
-        wider = {"rtol": self.rtol} if self.kind == "spread" and self.rtol != Tolerance.rtol else {}
-        return {"kind": self.kind, **wider, **({"why": self.why} if self.why else {})}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Tolerance:
-        """Inverse of :meth:`to_json`."""
-        return cls(**data)
-
-
-EXACT = Tolerance()
-SPREAD = Tolerance("spread")
-WALL_TIME = Tolerance("free", why="wall time")
+#: Why a quantity is not compared with its reference.
+WALL_TIME = "wall time"
 
 
 @dataclass(frozen=True)
@@ -115,6 +79,7 @@ class Series:
     x: numbers, or names of categories; for an image the names of its columns (or empty).
     y: floats of shape (n,) or (seeds, n); for an image (rows, columns). What is not finite becomes a gap (NaN).
     rule: short name of the learning rule whose colour it wears, or None.
+    free: why y is shown and not compared with its reference, such as WALL_TIME; empty for what computing decides.
     seeds: the seed of each row of y, if known. rows: the names of an image's rows, if any.
     spread: half the length of an interval around each y of shape (n,), for what was published with a deviation; only
     rows of dots draw it.
@@ -124,7 +89,7 @@ class Series:
     x: Sequence[Any]
     y: Array
     rule: str | None = None
-    tolerance: Tolerance = EXACT
+    free: str = ""
     seeds: Sequence[int] = ()
     rows: Sequence[str] = ()
     spread: Sequence[float] = ()
@@ -172,8 +137,9 @@ class Series:
             "rule": self.rule,
             "x": [_null(value) for value in self.x],
             "y": _nested(self.y),
-            "tolerance": self.tolerance.to_json(),
         }
+        if self.free:
+            data["free"] = self.free
         if self.seeds:
             data["seeds"] = list(self.seeds)
         if self.rows:
@@ -190,7 +156,7 @@ class Series:
             x=[math.nan if value is None else value for value in data["x"]],
             y=np.array(data["y"], dtype=np.float64),
             rule=data.get("rule"),
-            tolerance=Tolerance.from_json(data.get("tolerance", {})),
+            free=data.get("free", ""),
             seeds=data.get("seeds", ()),
             rows=data.get("rows", ()),
             spread=[math.nan if half is None else half for half in data.get("spread", ())],
@@ -343,7 +309,7 @@ class Figure:
         """SHA-256 of the numbers rounded to 7 significant digits; wall times and other free series left out."""
         content = [
             {
-                "series": [_content(s) for s in panel.series if s.tolerance.kind != "free"],
+                "series": [_content(s) for s in panel.series if not s.free],
                 "wiring": panel.wiring.to_json() if panel.wiring else None,
             }
             for panel in self.panels
@@ -418,14 +384,14 @@ def series(
     x: npt.ArrayLike,
     y: npt.ArrayLike,
     rule: str | None = None,
-    tolerance: Tolerance = EXACT,
     *,
+    free: str = "",
     seeds: Sequence[int] = (),
     rows: Sequence[str] = (),
     spread: Sequence[float] = (),
 ) -> Series:
     """Return a :class:`Series` from anything that NumPy understands."""
-    return Series(name, _listed(x), np.asarray(y), rule, tolerance, seeds, rows, spread)
+    return Series(name, _listed(x), np.asarray(y), rule, free, seeds, rows, spread)
 
 
 def panel(kind: str, series: Series | Sequence[Series], **details: Any) -> Panel:

@@ -17,9 +17,10 @@ from alignlib.experiments.records import files
 PACKAGE = Path(__file__).resolve().parents[1]
 #: Rooms that execute, check and publish chapters but are not used by them. Every other file counts.
 MACHINERY = (
-    *("build", "chapters", "cite", "citing", "claims_page", "commands", "compare", "crate", "figure_pages", "files"),
+    *("arithmetics", "build", "chapters", "cite", "citing", "claims_page", "commands", "compare", "crate"),
+    *("figure_pages", "files"),
     *("freshness", "kernel", "landing", "manifest", "pages", "parameters", "reference", "rerun", "rule_marks"),
-    *("site", "sitecheck", "status_page"),
+    *("sharpness", "site", "sitecheck", "status_page", "tolerance", "under"),
     *("executors", "plan", "record_commands", "recording", "scaling", "sweeps", "yaml_files"),
 )
 MACHINERY_FILES = ("cli.py", "__main__.py", *(f"book/{name}.py" for name in MACHINERY))

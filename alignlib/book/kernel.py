@@ -17,6 +17,7 @@ from typing import Any
 import nbformat
 from jupyter_client.manager import AsyncKernelManager
 
+from alignlib.book.arithmetics import OWN, Arithmetic
 from alignlib.errors import AlignlibError
 
 KERNEL_METADATA = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -172,15 +173,17 @@ def allow_kernels() -> None:
     _stopping.clear()
 
 
-def environment(root: Path, profile: str, workers: int) -> dict[str, str]:
+def environment(root: Path, profile: str, workers: int, under: Arithmetic = OWN) -> dict[str, str]:
     """Return the environment of a chapter's kernel.
 
     One BLAS thread for each process, since processes run side by side; the store, the number of processes and
     the profile for the chapter; the alignlib that runs this build; none of the reader's own Matplotlib backend.
+    Another arithmetic than this machine's own has a store of its own.
     """
     values = {key: value for key, value in os.environ.items() if key not in ("MPLBACKEND", "PYTHONSTARTUP")}
     values.update(dict.fromkeys(BLAS_THREADS, "1"))
-    values["ALIGNLIB_STORE"] = str(Path(values.get("ALIGNLIB_STORE") or root / "_build" / "store").resolve())
+    store = values.get("ALIGNLIB_STORE") if under == OWN else None
+    values["ALIGNLIB_STORE"] = str(Path(store or root / "_build" / under.folder / "store").resolve())
     if values.get("ALIGNLIB_DATA"):
         values["ALIGNLIB_DATA"] = str(Path(values["ALIGNLIB_DATA"]).resolve())  # the kernel works elsewhere
     values["ALIGNLIB_WORKERS"] = values.get("ALIGNLIB_WORKERS") or str(workers)
@@ -188,7 +191,7 @@ def environment(root: Path, profile: str, workers: int) -> dict[str, str]:
     values["PYTHONHASHSEED"] = "0"
     package = str(Path(__file__).resolve().parents[2])
     values["PYTHONPATH"] = os.pathsep.join(filter(None, [package, values.get("PYTHONPATH", "")]))
-    return values
+    return {**values, **under.environment}
 
 
 @dataclass

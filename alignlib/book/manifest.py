@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from alignlib import arithmetic
 from alignlib.book import chapters, pages
 from alignlib.book.chapters import Execution
 from alignlib.book.files import read_json, write_json
@@ -51,7 +52,7 @@ def make_manifest(
     A chapter's deviation is the largest from its reference, as a share of the tolerance; null if never compared.
     """
     worst = {check.chapter: check.worst for check in checks}
-    manifest: JSON = {"profile": profile, "versions": versions()}
+    manifest: JSON = {"profile": profile, "versions": versions(), "arithmetic": arithmetic.name()}
     manifest |= {"chapters": [], "figures": [], "tables": [], "claims": [], "values": []}
     settings = chapters.profile_values(root, profile)
     for execution in executions:

@@ -7,14 +7,16 @@ import math
 import os
 import platform
 import re
+import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from alignlib.book.claims import Claim, Column, Table, Value, as_tolerance, columns_of
-from alignlib.book.figure import EXACT, JSON, Figure, Panel, Tolerance
+from alignlib.book.claims import Claim, Column, Table, Value, columns_of
+from alignlib.book.figure import JSON, Figure, Panel
+from alignlib.book.margins import margin
 from alignlib.book.root import RECORDS, find_root
 from alignlib.book.verdicts import Statement, Verdicts, claims_of_book
 from alignlib.errors import InvalidValue, nearest
@@ -128,19 +130,19 @@ class Chapter:
         alt: str,
         caption: str = "",
         formats: Mapping[str, str] | None = None,
-        tolerance: Mapping[str, Tolerance | str] | None = None,
+        free: Mapping[str, str] | None = None,
     ) -> Table:
         """Return a computed table; leave it as the last expression of its cell.
 
         Rows are sequences of cells, or mappings from column name to cell (then ``columns`` may be left out).
-        ``formats`` and ``tolerance`` are given by column name.
+        ``formats``, and ``free`` with the reasons why a column is not compared, are given by column name.
         """
         listed = list(rows)
         if columns is None:
             if not listed or not isinstance(listed[0], Mapping):
                 raise InvalidValue(f"table {id!r}: name the columns, or give rows as dictionaries.")
             columns = list(listed[0])
-        made = columns_of(columns, formats or {}, tolerance or {})
+        made = columns_of(columns, formats or {}, free or {})
         names = [column.name for column in made]
         cells = [_cells(row, number, names) for number, row in enumerate(listed, start=1)]
         table = Table(id, made, cells, alt, caption, self.name, self.provenance(id, {}))
@@ -149,7 +151,7 @@ class Chapter:
 
     def claim(self, id: str, statement: str, *, holds: bool, measured: object, source: str = "") -> None:
         """Show a statement with its outcome, at once: several may stand in one cell."""
-        claim = Claim(id, statement, holds, str(measured), source, self.name)
+        claim = Claim(id, statement, holds, str(measured), source, self.name, margin(sys._getframe(1)))
         self._register(id, "claim")
         self.claims[id] = claim
         _display(claim)
@@ -166,9 +168,9 @@ class Chapter:
         self._register(id, "table")
         return verdicts
 
-    def value(self, name: str, value: Any, format: str = "{}", *, tolerance: Tolerance | str = EXACT) -> None:
+    def value(self, name: str, value: Any, format: str = "{}", *, free: str = "") -> None:
         """Keep a number for the running text, where ``{glue:text}`name``` quotes it; shows nothing."""
-        made = Value(name, value, format, as_tolerance(tolerance), self.name)
+        made = Value(name, value, format, free, self.name)
         self._register(name, "value")
         data, metadata = made.bundle()
         _display(data, raw=True, metadata=metadata)

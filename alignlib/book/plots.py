@@ -16,7 +16,7 @@ import numpy as np
 
 from alignlib._typing import Array
 from alignlib.book.claims import Measured
-from alignlib.book.figure import EXACT, SPREAD, WALL_TIME, Guide, Panel, Series, Tolerance
+from alignlib.book.figure import WALL_TIME, Guide, Panel, Series
 from alignlib.errors import InvalidValue, choose
 
 TIME_CURVES = ("seconds",)
@@ -120,7 +120,6 @@ def curves(
     x: str = "epoch",
     *,
     names: Names | None = None,
-    tolerance: Tolerance | None = None,
     **details: Unpack[Details],
 ) -> Panel:
     """Return one line for each value of ``by``: a curve over training, seeds side by side.
@@ -128,7 +127,7 @@ def curves(
     Runs that stopped early end in a gap. ``names`` calls values of ``by`` otherwise: ``{True: "shared B"}``.
     """
     series = [
-        _curve_series(runs, y, x, _name(by, key, names), _rule_of(by, key), tolerance)
+        _curve_series(runs, y, x, _name(by, key, names), _rule_of(by, key))
         for key, runs in _grouped(results, by).items()
     ]
     own: Details = {"x_label": label_of(x), "y_label": label_of(y)}
@@ -139,8 +138,6 @@ def layer_curves(
     results: Results,
     y: str,
     x: str = "epoch",
-    *,
-    tolerance: Tolerance | None = None,
     **details: Unpack[Details],
 ) -> Panel:
     """Return one line for each layer, first = 1, of a curve measured by layer ("delta_angle", "weight_norm").
@@ -151,7 +148,7 @@ def layer_curves(
     if len(rules) != 1:
         raise InvalidValue(f"layer_curves shows one rule, received {len(rules)}: {rules}; make a panel for each.")
     names = _layer_names(results[0], y)
-    series = [_curve_series(results, name, x, f"layer {name.split('/')[1]}", rules[0], tolerance) for name in names]
+    series = [_curve_series(results, name, x, f"layer {name.split('/')[1]}", rules[0]) for name in names]
     own: Details = {"title": rule_label(rules[0]), "x_label": label_of(x), "y_label": label_of(y)}
     return _panel("lines", series, results, own, details)
 
@@ -163,7 +160,6 @@ def finals(
     across: str | None = None,
     *,
     names: Names | None = None,
-    tolerance: Tolerance | None = None,
     **details: Unpack[Details],
 ) -> Panel:
     """Return dots: the last value of each run, one row for each value of ``by``.
@@ -181,7 +177,7 @@ def finals(
                 x=[value_label(across, row[0]) for row in rows] if across else [name],
                 y=values,
                 rule=_rule_of(by, key),
-                tolerance=_tolerance(runs, (y,), tolerance),
+                free=_free(y),
                 seeds=seeds,
             )
         )
@@ -196,7 +192,6 @@ def sweep(
     by: By = "rule",
     *,
     names: Names | None = None,
-    tolerance: Tolerance | None = None,
     **details: Unpack[Details],
 ) -> Panel:
     """Return lines of the last value of each run over a field that was swept ("learning_rate").
@@ -214,7 +209,7 @@ def sweep(
                 x=[_number(x, point[0]) for point in points],
                 y=values,
                 rule=_rule_of(by, key),
-                tolerance=_tolerance(runs, (y,), tolerance),
+                free=_free(y),
                 seeds=seeds,
             )
         )
@@ -228,8 +223,6 @@ def heatmap(
     rows: str,
     columns: str,
     value: str = "test_error",
-    *,
-    tolerance: Tolerance | None = None,
     **details: Unpack[Details],
 ) -> Panel:
     """Return a grid of the last values, mean over seeds; cells without a run stay empty."""
@@ -245,7 +238,7 @@ def heatmap(
         name=label_of(value),
         x=[value_label(columns, key[0]) for key in column_keys],
         y=grid,
-        tolerance=_tolerance(results, (value,), tolerance),
+        free=_free(value),
         rows=[value_label(rows, key[0]) for key in row_groups],
     )
     return _panel("image", [series], results, {"x_label": label_of(columns), "y_label": label_of(rows)}, details)
@@ -396,7 +389,7 @@ def _layer_names(result: ResultLike, y: str) -> list[str]:
     return [f"{y}/{layer}" for layer in sorted(layers, key=int)]
 
 
-def _curve_series(runs: Results, y: str, x: str, name: str, rule: str | None, tolerance: Tolerance | None) -> Series:
+def _curve_series(runs: Results, y: str, x: str, name: str, rule: str | None) -> Series:
     by_seed = _seeds(runs, name)
     xs = [_curve(run, x) for run in by_seed.values()]
     length = max(len(values) for values in xs)
@@ -405,7 +398,7 @@ def _curve_series(runs: Results, y: str, x: str, name: str, rule: str | None, to
         x=_common(xs, length, x, name).tolist(),
         y=np.stack([_padded(_curve(run, y), length) for run in by_seed.values()]),
         rule=rule,
-        tolerance=_tolerance(runs, (x, y), tolerance),
+        free=_free(x, y),
         seeds=list(by_seed),
     )
 
@@ -433,14 +426,9 @@ def _by_seed(places: Sequence[Results], y: str, name: str) -> tuple[list[int], A
     return seeds, np.array(values)
 
 
-def _tolerance(runs: Results, names: Sequence[str], given: Tolerance | None) -> Tolerance:
-    """Wall times are never compared; single precision drifts apart, so its runs are judged by their spread."""
-    if any(name in TIME_CURVES for name in names):
-        return WALL_TIME
-    if given is not None:
-        return given
-    double = all(getattr(run.experiment, "dtype", "float64") == "float64" for run in runs)
-    return EXACT if double else SPREAD
+def _free(*names: str) -> str:
+    """Return why curves of these names are not compared: wall times never are."""
+    return WALL_TIME if any(name in TIME_CURVES for name in names) else ""
 
 
 def _number(name: str, value: Any) -> float:

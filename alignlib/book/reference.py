@@ -1,8 +1,9 @@
 """The stored reference of the book: ``expected/<profile>/<chapter>/``, one readable file a figure or table.
 
-Everything in these files is compared with what the executed chapters show (:mod:`alignlib.book.compare` says how
-near the numbers must be), and they change only through :func:`update`. Each file ends in a seal, the digest of its
-content, so that an edit by hand is seen even where it stays within the tolerance.
+Everything in these files is compared with what the executed chapters show (:mod:`alignlib.book.compare`), and they
+change only through :func:`update`. Beside its numbers a file keeps what other arithmetics made of them, ``seen``, from
+which their tolerances follow (:mod:`alignlib.book.tolerance`). Each file ends in a seal, the digest of its content, so
+that an edit by hand is seen even where it stays within the tolerance.
 """
 
 from __future__ import annotations
@@ -11,16 +12,19 @@ import json
 import math
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from alignlib import arithmetic
 from alignlib.book import chapters as book_chapters
+from alignlib.book import tolerance
+from alignlib.book.arithmetics import OWN, Arithmetic
 from alignlib.book.chapters import Chapter
 from alignlib.book.claims import CLAIM_MIME, TABLE_MIME, VALUE_MIME
-from alignlib.book.compare import JSON, Deviation, compare, form, quantities
-from alignlib.book.figure import EXACT
+from alignlib.book.compare import JSON, Deviation, compare, form, form_differences, quantities
 from alignlib.book.figure import MIME as FIGURE_MIME
 from alignlib.book.files import ASIDE, digest, read_json, remove_unfinished, write_file
 from alignlib.errors import AlignlibError
@@ -28,8 +32,8 @@ from alignlib.errors import AlignlibError
 FOLDER = "expected"
 CLAIMS, VALUES = "_claims", "_values"
 LINE_WIDTH = 100
-#: Significant digits that are stored: a rounding well below what each kind of tolerance lets pass.
-DIGITS = {"exact": 9, "spread": 6, "free": 3}
+#: Significant digits that are stored: a rounding well below what is allowed; of wall times fewer.
+DIGITS, WALL_TIME_DIGITS = 9, 3
 
 
 @dataclass(frozen=True)
@@ -47,14 +51,40 @@ class Shown:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """How far a claim is from turning, and how far other arithmetics moved that margin when the reference was made."""
+
+    claim: str
+    margin: float
+    moved: float
+
+    @property
+    def times(self) -> float:
+        """The margin as a multiple of what rounding does to it."""
+        return abs(self.margin) / self.moved if self.moved else math.inf
+
+    @property
+    def spoken(self) -> str:
+        """What rounding does to the margin, in words."""
+        return f"{100 * self.moved:.2g} % (1/{self.times:.3g} of it)" if self.moved else "nothing"
+
+
+@dataclass(frozen=True)
 class ChapterCheck:
-    """How a chapter compares with its reference."""
+    """How a chapter compares with its reference.
+
+    ``turns`` are its claims whose margin is known, ``made_by`` names the arithmetics of the stored numbers and ``seen``
+    those from which the tolerances come.
+    """
 
     chapter: str
     figures: int
     claims_held: int
     claims: int
     deviations: tuple[Deviation, ...]
+    turns: tuple[Turn, ...] = ()
+    made_by: frozenset[str] = frozenset()
+    seen: frozenset[str] = frozenset()
 
     @property
     def failures(self) -> list[Deviation]:
@@ -103,10 +133,10 @@ def _collect(shown: Shown, cell: Mapping[str, Any], data: Mapping[str, Any]) -> 
     if table := data.get(TABLE_MIME):
         _add(shown, shown.items, table["id"], _stored(table, ("columns", "rows")))
     if claim := data.get(CLAIM_MIME):
-        _add(shown, shown.claims, claim["id"], {name: claim[name] for name in ("statement", "holds")})
+        _add(shown, shown.claims, claim["id"], {n: claim[n] for n in ("statement", "holds", "margin") if n in claim})
         shown.measured[claim["id"]] = claim["measured"]
     if value := data.get(VALUE_MIME):
-        _add(shown, shown.values, value["name"], {name: value[name] for name in ("value", "tolerance")})
+        _add(shown, shown.values, value["name"], {n: value[n] for n in ("value", "free") if n in value})
 
 
 def _stored(item: JSON, content: Sequence[str]) -> JSON:
@@ -137,7 +167,12 @@ def _check_caption(shown: Shown, cell: Mapping[str, Any], name: str) -> None:
 
 
 def check(
-    root: Path, profile: str, chapters: Sequence[Chapter] | None = None, *, fresh: bool = False
+    root: Path,
+    profile: str,
+    chapters: Sequence[Chapter] | None = None,
+    *,
+    fresh: bool = False,
+    under: Arithmetic = OWN,
 ) -> list[ChapterCheck]:
     """Return how the executed chapters of a profile compare with the reference; nothing is written.
 
@@ -147,12 +182,14 @@ def check(
         Which chapters; all of them if none are named, and then nothing else may stand in the reference.
     fresh
         Whether the executed notebooks are known to be up to date; otherwise one that is not is a failure.
+    under
+        The arithmetic that they were executed under.
     """
     chosen = book_chapters.discover(root) if chapters is None else list(chapters)
-    stale = {} if fresh else _stale(root, profile)
+    stale = {} if fresh else _stale(root, profile, under)
     checks, owners = [], dict[str, str]()
     for chapter in chosen:
-        shown = _executed(root, profile, chapter, stale)
+        shown = _executed(root, profile, chapter, stale, under)
         for name in shown.items:
             if owners.setdefault(name, chapter.name) != chapter.name:
                 problem = f"chapter {owners[name]} has a figure or table of this name too"
@@ -163,10 +200,13 @@ def check(
     return checks
 
 
-def _executed(root: Path, profile: str, chapter: Chapter, stale: Mapping[str, Sequence[str]]) -> Shown:
-    path = executed_path(root, profile, chapter)
+def _executed(
+    root: Path, profile: str, chapter: Chapter, stale: Mapping[str, Sequence[str]], under: Arithmetic = OWN
+) -> Shown:
+    path = executed_path(root, profile, chapter, under)
     if not path.exists():
-        problem = f"it has not been executed; run `alignlib build --profile {profile}`"
+        command = "build" if under == OWN else f"arithmetics {under.name}"
+        problem = f"it has not been executed; run `alignlib {command} --profile {profile}`"
         return Shown(problems=[Deviation(chapter.name, problem=problem)])
     shown = read_shown(book_chapters.read_notebook(path))
     for name, item in shown.items.items():
@@ -179,13 +219,14 @@ def _executed(root: Path, profile: str, chapter: Chapter, stale: Mapping[str, Se
     return shown
 
 
-def executed_path(root: Path, profile: str, chapter: Chapter) -> Path:
+def executed_path(root: Path, profile: str, chapter: Chapter, under: Arithmetic = OWN) -> Path:
     """Return where the executed notebook of a chapter is."""
-    return root / "_build" / profile / "executed" / "chapters" / f"{chapter.name}.ipynb"
+    return book_chapters.home_of(root, profile, under) / "executed" / "chapters" / f"{chapter.name}.ipynb"
 
 
-def _stale(root: Path, profile: str) -> dict[str, tuple[str, ...]]:
-    return {entry.chapter.name: entry.reasons for entry in book_chapters.plan(root, profile) if entry.reasons}
+def _stale(root: Path, profile: str, under: Arithmetic = OWN) -> dict[str, tuple[str, ...]]:
+    planned = book_chapters.plan(root, profile, under=under)
+    return {entry.chapter.name: entry.reasons for entry in planned if entry.reasons}
 
 
 def _check_chapter(root: Path, profile: str, chapter: Chapter, shown: Shown) -> ChapterCheck:
@@ -201,12 +242,37 @@ def _check_chapter(root: Path, profile: str, chapter: Chapter, shown: Shown) -> 
         else:
             update = f"if it belongs there, run `alignlib update-expected {chapter.number} --profile {profile}`"
             found.append(Deviation(_title(name, chapter.name), problem=f"the reference does not know it; {update}"))
-    if executed_path(root, profile, chapter).exists():
+    if documents:
         for name in set(known) - set(documents):
             gone = f"{_shown_path(root, known[name])} is there, but the chapter shows nothing of this name"
             found.append(Deviation(_title(name, chapter.name), problem=gone))
     held = sum(bool(claim["holds"]) for claim in shown.claims.values())
-    return ChapterCheck(chapter.name, len(shown.items), held, len(shown.claims), tuple(found))
+    stored = list(_readable(root, known.values()))
+    return ChapterCheck(
+        chapter.name,
+        len(shown.items),
+        held,
+        len(shown.claims),
+        tuple(found),
+        tuple(_turns(shown, stored)),
+        frozenset(content["arithmetic"] for content in stored),
+        frozenset(name for content in stored for name in content["arithmetics"]),
+    )
+
+
+def _readable(root: Path, paths: Iterable[Path]) -> Iterator[JSON]:
+    """Yield the files of a reference that can be read; what is wrong with the others has been said."""
+    for path in paths:
+        with suppress(AlignlibError):
+            yield read_reference(root, path)[0]
+
+
+def _turns(shown: Shown, stored: Sequence[JSON]) -> Iterator[Turn]:
+    claims: JSON = next((content["claims"] for content in stored if "claims" in content), {})
+    for name, claim in shown.claims.items():
+        if "margin" in claim:
+            moved = claims.get(name, {}).get("moved", {})
+            yield Turn(name, claim["margin"], max(moved.values(), default=0.0))
 
 
 def _documents(shown: Shown) -> dict[str, JSON]:
@@ -322,8 +388,11 @@ def seal(content: Mapping[str, Any]) -> str:
     return digest(json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False))[:16]
 
 
-FIGURE_KEYS = ("chapter", "data", "id", "panels", "parameters", "seal")
-TABLE_KEYS = ("chapter", "columns", "data", "id", "parameters", "rows", "seal")
+#: What every file says of itself: which arithmetic its numbers are of, which others were tried, and its digest.
+ABOUT = ("arithmetic", "arithmetics", "seal")
+MEASURED = ("medians", "seen")
+FIGURE_KEYS = ("chapter", "data", "id", "panels", "parameters", *ABOUT, *MEASURED)
+TABLE_KEYS = ("chapter", "columns", "data", "id", "parameters", "rows", *ABOUT, *MEASURED)
 
 
 def _require(content: Any, text: str, shown: str) -> None:
@@ -332,27 +401,26 @@ def _require(content: Any, text: str, shown: str) -> None:
         raise AlignlibError(f"{shown}, line 1: not an object.")
     stem = Path(shown).stem
     if stem == CLAIMS:
-        _require_keys(content, ("claims", "seal"), text, shown)
+        _require_keys(content, ("claims", *ABOUT), text, shown)
         parts = _parts(content["claims"], "claims", text, shown, dict)
         wanted: dict[str, tuple[str, ...]] = {"claims": ("holds", "statement")}
     elif stem == VALUES:
-        _require_keys(content, ("seal", "values"), text, shown)
+        _require_keys(content, ("values", *ABOUT), text, shown)
         parts = _parts(content["values"], "values", text, shown, dict)
-        wanted = {"values": ("tolerance", "value")}
+        wanted = {"values": ("value", *MEASURED)}
     elif "columns" in content or "rows" in content:
         _require_keys(content, TABLE_KEYS, text, shown)
         parts = _parts(content["columns"], "columns", text, shown, list)
-        wanted = {"columns": ("format", "name", "tolerance")}
+        wanted = {"columns": ("format", "name")}
     else:
         _require_keys(content, FIGURE_KEYS, text, shown)
         parts = _parts(content["panels"], "panels", text, shown, list)
         wanted = {"panels": PANEL_KEYS}
     for part in parts:
-        _require_keys(part, next(iter(wanted.values())), text, shown, more=("wiring", "y_limits"))
+        more = ("free", "margin", "moved", "wiring", "y_limits")
+        _require_keys(part, next(iter(wanted.values())), text, shown, more)
         for series in part.get("series", ()):
-            _require_keys(
-                series, ("name", "rule", "tolerance", "x", "y"), text, shown, more=("rows", "seeds", "spread")
-            )
+            _require_keys(series, ("name", "rule", "x", "y"), text, shown, more=("free", "rows", "seeds", "spread"))
     _require_numbers(content, shown)
 
 
@@ -402,36 +470,48 @@ def _shown_path(root: Path, path: Path) -> str:
 # ---------------------------------------------------------------- update on purpose
 
 
-def update(root: Path, profile: str, chapters: Sequence[Chapter] | None = None, *, fresh: bool = False) -> list[Change]:
+def update(
+    root: Path,
+    profile: str,
+    chapters: Sequence[Chapter] | None = None,
+    *,
+    fresh: bool = False,
+    under: Sequence[Arithmetic] = (),
+) -> list[Change]:
     """Make what the executed chapters show the reference, and return what changed, file by file.
 
-    The arguments are those of :func:`check`.
+    The arguments are those of :func:`check`. The tolerances come from the same chapters executed ``under`` other
+    arithmetics; without any, every number has to repeat as closely as the floor of the tolerances says.
 
-    A file stays as it is while its numbers agree with the new ones (exactly reproducible numbers within their
-    tolerance, wall times in kind), so that an update on another machine changes nothing. Files of figures that
-    no longer exist are removed. Each file is written aside and renamed.
+    A file stays as it is while its numbers agree with the new ones and it has seen these arithmetics, so that an update
+    on another machine changes nothing. Files of figures that no longer exist are removed. Each file is written aside
+    and renamed.
 
     Raises
     ------
     AlignlibError
-        If a chapter has not been executed, is out of date or has a problem of its own; nothing is written then.
+        If a chapter has not been executed, is out of date or has a problem of its own, or if under another arithmetic
+        a claim has another verdict or a figure other labels; nothing is written then.
     """
     chosen = book_chapters.discover(root) if chapters is None else list(chapters)
-    stale = {} if fresh else _stale(root, profile)
-    shown = {chapter: _executed(root, profile, chapter, stale) for chapter in chosen}
-    problems = [f"{chapter.name}: {p}" for chapter, what in shown.items() for p in what.problems]
+    shown = {each.name: _shown_under(root, profile, chosen, each, fresh) for each in (OWN, *under)}
+    problems = [f"{chapter}: {p}" for each in shown.values() for chapter, what in each.items() for p in what.problems]
+    problems = problems or list(_decided_by_rounding(shown))
     if problems:
         raise AlignlibError("the reference stays as it is:\n" + "\n".join(f"  {line}" for line in problems))
     changes, texts, gone = [], dict[Path, str](), list[Path]()
-    for chapter, what in shown.items():
+    for chapter in chosen:
         folder = expected_folder(root, profile, chapter.name)
+        what = shown[OWN.name][chapter.name]
         documents = _documents(what)
+        others = {each.name: _documents(shown[each.name][chapter.name]) for each in under}
         for name, now in documents.items():
             path = folder / f"{name}.json"
-            change = _change(root, path, now, what)
+            measured = with_seen(now, {under: each[name] for under, each in others.items()})
+            change = _change(root, path, measured, what)
             changes.append(change)
             if change.what != "kept":
-                texts[path] = reference_text(now)
+                texts[path] = reference_text(measured)
         gone += [path for path in _files(folder) if path.suffix != ".json" or path.stem not in documents]
     if chapters is None:
         gone += _files_of_no_chapter(root / FOLDER / profile, chosen)
@@ -445,31 +525,99 @@ def update(root: Path, profile: str, chapters: Sequence[Chapter] | None = None, 
     return changes
 
 
+def _shown_under(
+    root: Path, profile: str, chapters: Sequence[Chapter], under: Arithmetic, fresh: bool
+) -> dict[str, Shown]:
+    stale = {} if fresh else _stale(root, profile, under)
+    return {chapter.name: _executed(root, profile, chapter, stale, under) for chapter in chapters}
+
+
+def _decided_by_rounding(shown: Mapping[str, Mapping[str, Shown]]) -> Iterator[str]:
+    """Yield what another arithmetic decides otherwise: verdicts of claims, labels and sizes of figures."""
+    own = shown[OWN.name]
+    for under, chapters in shown.items():
+        for chapter, what in chapters.items():
+            mine, theirs = _documents(own[chapter]), _documents(what)
+            for name in {**mine, **theirs}:
+                found = _otherwise(mine.get(name, {}), theirs.get(name, {}), own[chapter], what)
+                yield from (f"{chapter}, {_title(name, chapter)}, under {under}: {text}" for text in found)
+
+
+def _otherwise(mine: JSON, theirs: JSON, own: Shown, other: Shown) -> list[str]:
+    if "claims" not in mine or "claims" not in theirs:
+        return form_differences(_form(mine), _form(theirs))
+    apart = form_differences(_verdicts(mine), _verdicts(theirs))
+    return [f"claim {text} ({_measurements(text, own, other)})" for text in apart]
+
+
+def _form(document: JSON) -> JSON:
+    if "values" in document:
+        return {name: form(entry) for name, entry in document["values"].items()}
+    return form(document) if document else {}
+
+
+def _verdicts(document: JSON) -> JSON:
+    return {name: {"holds": claim["holds"]} for name, claim in document["claims"].items()}
+
+
+def _measurements(text: str, own: Shown, other: Shown) -> str:
+    claim = text.split(",")[0].split(" ")[0]
+    return f"measured: {own.measured.get(claim, '?')}; there: {other.measured.get(claim, '?')}"
+
+
+def with_seen(now: JSON, others: Mapping[str, JSON]) -> JSON:
+    """Return a document with what other arithmetics, by name, made of its numbers, and which arithmetic is its own."""
+    about = {"arithmetic": arithmetic.name(), "arithmetics": list(others)}
+    if "claims" in now:
+        claims = {
+            name: claim | _moved(claim, {under: each["claims"][name] for under, each in others.items()})
+            for name, claim in now["claims"].items()
+        }
+        return {"claims": claims, **about}
+    if "values" in now:
+        values = {
+            name: {**entry, **_seen(entry, {under: each["values"][name] for under, each in others.items()})}
+            for name, entry in now["values"].items()
+        }
+        return {"values": values, **about}
+    return {**now, **about, **_seen(now, others)}
+
+
+def _moved(claim: JSON, others: Mapping[str, JSON]) -> JSON:
+    """Return how far each arithmetic moved the margin of a claim, where it is known."""
+    if "margin" not in claim:
+        return {}
+    moved = {name: abs(each["margin"] - claim["margin"]) for name, each in others.items() if "margin" in each}
+    return {"margin": _round(claim["margin"], 4), "moved": {n: _round(m, 2) for n, m in moved.items() if m > 0}}
+
+
+def _seen(now: JSON, others: Mapping[str, JSON]) -> JSON:
+    """Return ``seen`` and ``medians`` of a figure, a table or a value."""
+    theirs = {under: {q.name: q.values for q in quantities(each)} for under, each in others.items()}
+    seen = {
+        q.name: tolerance.measure(q.values, {under: each[q.name] for under, each in theirs.items()}, q.over_seeds)
+        for q in quantities(now)
+        if not q.free
+    }
+    return {
+        "seen": {name: each.to_json() for name, each in seen.items() if each.moved},
+        "medians": [name for name, each in seen.items() if each.median],
+    }
+
+
 def _change(root: Path, path: Path, now: JSON, shown: Shown) -> Change:
     chapter, file = path.parent.name, path.name
-    rounded_now = rounded(now)
     if not path.exists():
         return Change(chapter, file, "new")
     try:
         old, edited = read_reference(root, path)
     except AlignlibError as error:
         return Change(chapter, file, "changed", (Deviation(path.stem, problem=str(error)),))
-    rest = {name: value for name, value in old.items() if name != "seal"}
-    if rest == rounded_now and not edited:
-        return Change(chapter, file, "kept")
     deviations = tuple(_compare_documents(old, now, shown))
-    repeats = "spread" not in {quantity.tolerance.kind for quantity in _all_quantities(now)}
-    if repeats and not edited and all(deviation.ok for deviation in deviations):
+    knows = set(now["arithmetics"]) <= set(old["arithmetics"])
+    if knows and not edited and all(deviation.ok for deviation in deviations):
         return Change(chapter, file, "kept")
     return Change(chapter, file, "changed", (*edited, *deviations))
-
-
-def _all_quantities(document: JSON) -> list[Any]:
-    if "claims" in document:
-        return []
-    if "values" in document:
-        return [quantity for entry in document["values"].values() for quantity in quantities(entry)]
-    return quantities(document)
 
 
 def _files_of_no_chapter(folder: Path, chapters: Sequence[Chapter]) -> list[Path]:
@@ -495,45 +643,40 @@ def reference_text(document: JSON) -> str:
 
 
 def rounded(document: JSON) -> JSON:
-    """Return the document with its numbers rounded to the digits that their tolerance deserves."""
+    """Return the document with its numbers rounded to the digits that are stored."""
     if "claims" in document:
         return document
     if "values" in document:
         entries = {name: _round_entry(entry, ("value",)) for name, entry in document["values"].items()}
-        return {"values": entries}
+        return {**document, "values": entries}
     if "columns" in document:
-        kinds = [column["tolerance"] for column in document["columns"]]
-        rows = [[_round(cell, t) for cell, t in zip(row, kinds, strict=True)] for row in document["rows"]]
+        frees = [column.get("free", "") for column in document["columns"]]
+        rows = [
+            [_round(cell, _digits(free)) for cell, free in zip(row, frees, strict=True)] for row in document["rows"]
+        ]
         return {**document, "rows": rows}
     return {**document, "panels": [_round_panel(panel) for panel in document["panels"]]}
 
 
 def _round_panel(panel: JSON) -> JSON:
     kept = {name: value for name, value in panel.items() if name != "y_limits"}  # drawing only, never compared
-    return {**kept, "series": [_round_series(series) for series in panel["series"]]}
-
-
-def _round_series(series: JSON) -> JSON:
-    # the tolerance is that of y; x is compared as exact unless nothing is compared, and keeps the digits for it
-    along = series["tolerance"] if series["tolerance"]["kind"] == "free" else EXACT.to_json()
-    return {**_round_entry(series, ("y",)), "x": _round(series["x"], along)}
+    return {**kept, "series": [_round_entry(series, ("x", "y")) for series in panel["series"]]}
 
 
 def _round_entry(entry: JSON, names: Sequence[str]) -> JSON:
-    return {**entry, **{name: _round(entry[name], entry["tolerance"]) for name in names}}
+    return {**entry, **{name: _round(entry[name], _digits(entry.get("free", ""))) for name in names}}
 
 
-def _round(value: Any, tolerance: Mapping[str, Any]) -> Any:
+def _digits(free: str) -> int:
+    return WALL_TIME_DIGITS if free else DIGITS
+
+
+def _round(value: Any, digits: int) -> Any:
     if isinstance(value, list):
-        return [_round(entry, tolerance) for entry in value]
+        return [_round(entry, digits) for entry in value]
     if isinstance(value, dict):
-        return {name: _round(entry, tolerance) for name, entry in value.items()}
-    if not isinstance(value, float):
-        return value
-    digits = DIGITS[tolerance["kind"]]
-    if tolerance["kind"] == "exact":  # a stricter tolerance needs more digits than the usual ones
-        digits = min(17, max(digits, math.ceil(-math.log10(tolerance["rtol"] or 1e-17)) + 2))
-    return float(f"{value:.{digits}g}")
+        return {name: _round(entry, digits) for name, entry in value.items()}
+    return float(f"{value:.{digits}g}") if isinstance(value, float) else value
 
 
 def _lines(value: Any, indent: str) -> list[str]:

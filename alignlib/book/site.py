@@ -22,7 +22,7 @@ from typing import Any
 
 import yaml
 
-from alignlib.book import inpage, landing, pages, reference
+from alignlib.book import inpage, landing, pages, reference, sharpness
 from alignlib.book.citing import Book, book_entry, entry_files, figure_entry, plain, read_book
 from alignlib.book.claims_page import claims_page
 from alignlib.book.crate import FILE as CRATE
@@ -37,7 +37,7 @@ from alignlib.errors import AlignlibError
 from alignlib.rules import RULES
 
 #: What the table of contents may list without a file in the repository: made from the executed chapters.
-GENERATED = ("figures", "claims", "status")
+GENERATED = ("figures", "claims", "sharpness", "status")
 #: A new version of one of these draws another site from the same sources.
 RENDERERS = ("jupyter-book", "sphinx", "myst-nb", "myst-parser", "sphinx-book-theme", "sphinx-design", "matplotlib")
 STAMP = "site.json"
@@ -155,6 +155,7 @@ def _content(root: Path, profile: str, chapters: list[pages.ShownChapter]) -> Co
     generated = {
         "figures": gallery(chapters),
         "claims": claims_page(chapters, _stored_verdicts(root, profile, chapters)),
+        "sharpness": sharpness.page(sharpness.read(root, profile)),
         "status": "",  # made when the site is: it names the day and the commit
     }
     measured = {claim["id"]: claim["measured"] for chapter in chapters for claim in chapter.claims}

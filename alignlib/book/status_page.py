@@ -40,7 +40,7 @@ def status_page(profile: str, chapters: Sequence[ShownChapter], manifest: Json, 
             "",
             "Every chapter below was executed, compared with its stored reference and rendered without a warning.",
             "",
-            *markdown_table(("What", "Value"), _about(profile, chapters, moment)),
+            *markdown_table(("What", "Value"), _about(profile, manifest, moment)),
             "",
             "## Chapters",
             "",
@@ -70,8 +70,10 @@ def status_page(profile: str, chapters: Sequence[ShownChapter], manifest: Json, 
     )
 
 
-def _about(profile: str, chapters: Sequence[ShownChapter], moment: Moment) -> Iterator[tuple[str, str]]:
+def _about(profile: str, manifest: Json, moment: Moment) -> Iterator[tuple[str, str]]:
     yield "Profile", f"`{profile}`"
+    if name := manifest.get("arithmetic"):
+        yield "Arithmetic", f"{name}; [other machines](sharpness)"
     if moment.date:
         yield "Built on", moment.date
     if moment.commit:

@@ -24,7 +24,7 @@ from alignlib import datasets
 from alignlib.book import chapters as book_chapters
 from alignlib.book import freshness, pages
 from alignlib.book.chapters import Chapter
-from alignlib.book.figure import EXACT, Figure, Panel, Series
+from alignlib.book.figure import Figure, Panel, Series
 from alignlib.book.files import digest, write_file, write_json
 from alignlib.book.parameters import Parameter, Value, by_name
 from alignlib.book.plots import finals, label_of
@@ -325,7 +325,7 @@ def _panel(title: str, rows: Sequence[Sequence[str]], varied: Sequence[str]) -> 
         lines.setdefault(name, []).append((row[0], float(row[-1])))
     numeric = all(re.fullmatch(r"[-+0-9.e]+", x) for points in lines.values() for x, _ in points)
     series = [
-        Series(name, [float(x) if numeric else x for x, _ in points], [y for _, y in points], tolerance=EXACT)  # type: ignore[arg-type]
+        Series(name, [float(x) if numeric else x for x, _ in points], [y for _, y in points])  # type: ignore[arg-type]
         for name, points in lines.items()
     ]
     return Panel("lines" if numeric else "dots", series, title=title, x_label=varied[0], y_label=title)

@@ -55,8 +55,8 @@ def run_many(
         Where finished results are kept and looked up; by default the folder named by the environment variable
         ALIGNLIB_STORE, and nowhere if it names none.
     workers
-        Number of processes without an executor; by default ALIGNLIB_WORKERS, or one a core.
-        With one worker everything runs in this process.
+        Number of processes without an executor; by default ALIGNLIB_WORKERS, or one for each processor that this
+        process may use. With one worker everything runs in this process.
 
     Raises
     ------
@@ -221,10 +221,15 @@ def _store_of_environment() -> Store | None:
     return Store(folder) if folder else None
 
 
+def processors() -> int:
+    """Return how many processors this process may use: in a container or under ``taskset`` fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _workers_of_environment() -> int:
     text = os.environ.get("ALIGNLIB_WORKERS", "")
     if not text:
-        return os.cpu_count() or 1
+        return processors()
     if not text.isdecimal() or int(text) < 1:
         raise InvalidValue(f"ALIGNLIB_WORKERS must be a whole number, at least 1; it is {text!r}.")
     return int(text)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from alignlib import arithmetic
 from alignlib._typing import Array
 from alignlib.experiments.experiment import Experiment
 
@@ -68,4 +69,4 @@ def _plain(value: float) -> float | None:
 
 def versions() -> dict[str, str]:
     """Return the versions that a result may depend on."""
-    return {"python": platform.python_version(), "numpy": np.__version__}
+    return {"python": platform.python_version(), "numpy": np.__version__, "arithmetic": arithmetic.name()}

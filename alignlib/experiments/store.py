@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 import alignlib
+from alignlib import arithmetic
 from alignlib.errors import AlignlibError
 from alignlib.experiments.experiment import Experiment
 from alignlib.experiments.result import Result
@@ -41,7 +42,8 @@ def _digest(path: Path) -> str:
 class Store:
     """A folder of results, one JSON file an experiment.
 
-    A stored result counts only if the data, the code of the lower floor and the NumPy version are still the same.
+    A stored result counts only if the data, the code of the lower floor, the NumPy version and the arithmetic of this
+    process (:mod:`alignlib.arithmetic`) are still the same.
     Files are written aside and renamed, so a killed process leaves no half file.
     """
 
@@ -99,4 +101,6 @@ def _changed(stored: dict[str, Any], result: Result, data_checksum: str | None) 
         return f"the data of {result.experiment.dataset!r} changed"
     if result.versions["numpy"] != np.__version__:
         return f"NumPy {result.versions['numpy']} became {np.__version__}"
+    if result.versions.get("arithmetic") != arithmetic.name():
+        return f"made by another arithmetic ({result.versions.get('arithmetic')}, here {arithmetic.name()})"
     return ""
