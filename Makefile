@@ -49,6 +49,10 @@ screenshots: $(ENV) ## pictures of every page, phone and laptop, light and dark:
 	@test -f _build/html/index.html || $(MAKE) book
 	@$(BIN)/python tests/browser/screenshots.py
 
+.PHONY: planted
+planted: $(ENV) ## plant errors in the science, one at a time, and see whether tests and book notice (about an hour)
+	@$(BIN)/python tests/planted/faults.py
+
 .PHONY: lint
 lint: $(ENV) ## only what needs no execution: lint, format, types, hygiene, spelling
 	$(BIN)/python -m ruff check .

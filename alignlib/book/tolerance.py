@@ -35,6 +35,8 @@ BLOCKS = 12
 CHAOTIC = 1e-3
 #: A quantity whose tolerance is at most this share of its largest number repeats on every machine.
 EXACT = 1e-5
+#: Numbers below this are zero up to rounding: how large an error in them would be seen is no question.
+ZERO = 1e-6
 EXACTLY, SPREAD, FREE = "exact", "spread", "free"
 
 
@@ -118,18 +120,16 @@ def outcome(values: Array, seen: Seen, over_seeds: bool) -> str:
     It is free where its tolerance is as large as its range: then the check can see nothing.
     """
     tolerance = allowed(values, seen, over_seeds)
-    if not tolerance.size or np.max(tolerance) <= EXACT * largest(values) + ABSOLUTE_FLOOR:
+    if not tolerance.size or np.max(tolerance) <= EXACT * max(largest(values), ZERO):
         return EXACTLY
     return SPREAD if np.min(tolerance) < span(values) else FREE
 
 
 def span(values: Array) -> float:
-    """Return the range of the numbers; of a constant or a single number its size."""
+    """Return the range of the numbers; of a constant or a single number its size, at least ``ZERO``."""
     finite = values[np.isfinite(values)]
-    if not finite.size:
-        return 0.0
-    wide = float(np.ptp(finite))
-    return wide if wide > EXACT * largest(values) else largest(values)
+    wide = float(np.ptp(finite)) if finite.size else 0.0
+    return max(wide if wide > EXACT * largest(values) else largest(values), ZERO)
 
 
 def shares(values: Array, seen: Seen, over_seeds: bool) -> dict[str, float]:
