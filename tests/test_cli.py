@@ -146,16 +146,32 @@ def test_check_passes_and_names_what_differs(shell: Shell) -> None:
 def test_check_refuses_executed_chapters_that_are_out_of_date(shell: Shell) -> None:
     shell.edit("chapters/04-direct-feedback.ipynb", "It falls.", "It sinks.")
     assert "out of date (chapter edited); run `alignlib build`" in shell("check", code=1)
-    assert "out of date" in shell("update-expected", code=1)
 
 
-def test_update_expected_prints_the_difference_and_settles_it(shell: Shell) -> None:
+def test_check_names_the_claims_nearest_to_turning(shell: Shell) -> None:
+    claim = next(line for line in shell("check").splitlines() if line.startswith("dfa-learns"))
+    assert claim.split() == ["dfa-learns", "50", "%", "nothing"]  # epochs > 1 for 3 epochs
+
+
+@pytest.mark.slow
+def test_update_expected_executes_under_what_it_is_told_and_settles_the_difference(shell: Shell) -> None:
     shell.edit(FIGURE_FILE, "0.5", "0.6")
-    said = shell("update-expected", "4")
+    said = shell("update-expected", "4", "--under", "twin-1", "--under", "twin-2")
+    assert said.count("04-direct-feedback: never run") == 2
     assert "0.6 → 0.5" in said
     assert f"changed: {'/'.join(Path(FIGURE_FILE).parts[2:])}" in said
+    assert json.loads((shell.root / FIGURE_FILE).read_text())["arithmetics"] == ["twin-1", "twin-2"]
     shell("check")
-    assert "0 files of the reference written or removed" in shell("update-expected")
+    again = shell("update-expected", "--under", "twin-2")
+    assert "0 files of the reference written or removed" in again
+    assert "never run" not in again
+
+
+def test_update_expected_refuses_an_unknown_arithmetic(shell: Shell) -> None:
+    before = (shell.root / FIGURE_FILE).read_text()
+    said = shell("update-expected", "--under", "prescot", code=2)
+    assert "unknown arithmetic 'prescot'; did you mean 'prescott'" in said
+    assert (shell.root / FIGURE_FILE).read_text() == before
 
 
 def test_list_names_the_chapters(shell: Shell) -> None:
@@ -308,7 +324,7 @@ def test_a_full_disk_is_said_in_words(shell: Shell, monkeypatch: pytest.MonkeyPa
 
 def test_the_installed_command_answers() -> None:
     ran = subprocess.run([sys.executable, "-m", "alignlib.cli", "--help"], capture_output=True, text=True, check=True)
-    for command in ("build", "check", "update-expected", "run", "cite", "list"):
+    for command in ("arithmetics", "build", "check", "update-expected", "run", "cite", "list"):
         assert command in ran.stdout
     version = subprocess.run([sys.executable, "-m", "alignlib.cli", "--version"], capture_output=True, text=True)
     assert "alignlib" in version.stdout

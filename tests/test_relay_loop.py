@@ -7,6 +7,7 @@ from alignlib import MLP, Experiment, InvalidValue, metrics, relay_loop, run
 from alignlib.experiments.bench import Bench
 from alignlib.rules import Backprop, DirectFeedbackAlignment, FeedbackAlignment, IndirectFeedbackAlignment, Shallow
 from alignlib.rules.base import transported
+from alignlib.signal_propagation import effective_rank, forward, gaussian_mean
 
 SMOOTH = ("tanh", "logistic", "linear")
 UNITS = (*SMOOTH, "relu")
@@ -120,6 +121,62 @@ def test_the_best_angles_are_predicted_in_wide_random_nets(units, init):
     elif units == "linear":
         by_root = np.degrees(np.arccos(1 / np.sqrt(np.arange(1, 7))))
         np.testing.assert_allclose(predicted, by_root, atol=1.5)  # ranks of finite matrices differ a little
+
+
+def predicted_by_cosine(net, x):
+    """The formula as it stands in the module, by the arccos: right where no angle is small."""
+    f = net.hidden_activation
+
+    def moment(power, q):
+        return gaussian_mean(lambda a: f.derivative(a, f.function(a)) ** power, q)
+
+    first, *more = ([moment(power, q) for power in (1, 2, 3, 4)] for q in forward(net, x))
+    kappa, angles = first[1] / first[0] ** 2, [0.0]
+    for layer, (_, second, third, fourth) in zip(net.hidden[1:], more, strict=True):
+        kappa = kappa + layer.width / effective_rank(layer.weight) - 1 + fourth / second**2 - 1
+        angles.append(np.mean(np.degrees(np.arccos(np.sqrt(third**2 / second**3 / kappa)))))
+    return angles
+
+
+@pytest.mark.parametrize("units", UNITS)
+@pytest.mark.parametrize("init", ["glorot", "orthogonal"])
+def test_the_prediction_is_the_formula(units, init):
+    net, _, x, _ = example(units, sizes=(20, *[30] * 5, 10), init=init)
+    predicted = relay_loop.predicted_best_angles(net, x)
+    if (units, init) == ("linear", "orthogonal"):
+        np.testing.assert_allclose(predicted, 0.0, atol=1e-12)
+    else:
+        np.testing.assert_allclose(predicted, predicted_by_cosine(net, x), rtol=1e-12)
+
+
+@pytest.mark.parametrize("off", [1e-3, 1e-6, 1e-9])
+def test_small_angles_are_predicted_to_their_last_digits(off):
+    """One singular value in two is larger by 2 · off: their squares are 1 and 1 + 4 off, so that tan θ_2 is 2 off."""
+    net = MLP([4, 6, 6, 3], hidden="linear", init="orthogonal", rng=np.random.default_rng(0))
+    net.weights[1][...] = net.weights[1] * np.tile([1.0, 1.0 + 2 * off], 3)
+    square = (1 + 2 * off) ** 2
+    tangent = 2 * off * (1 + off) / ((1 + square) / 2)
+    predicted = relay_loop.predicted_best_angles(net, np.ones((1, 4)))
+    assert predicted[1] == pytest.approx(np.degrees(np.arctan(tangent)), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("entry", "best", "arrives"),
+    [
+        (0.0, 0.0, 0.0),
+        (1e-9, 0.0, 1e-9),
+        (3e-9, 4e-9, 5e-9),
+        (0.0, 1e-9, 1e-9),
+        (45.0, 45.0, np.degrees(np.arctan(np.sqrt(2)))),
+        (90.0, 30.0, 90.0),
+        (120.0, 0.0, 120.0),
+        (135.0, 45.0, 180 - np.degrees(np.arctan(np.sqrt(2)))),
+        (180.0, 1e-6, 180 - 1e-6),
+    ],
+)
+def test_entry_and_relay_are_combined_exactly_also_at_the_ends(entry, best, arrives):
+    found = float(relay_loop.combined_angles(entry, best))
+    assert found == pytest.approx(arrives, rel=1e-12, abs=1e-20)
 
 
 def test_the_prediction_asks_for_equal_widths():

@@ -41,6 +41,19 @@ def test_means_over_inputs_agree_with_drawn_inputs(unit):
     np.testing.assert_allclose(p * u + q * v, (g.derivative(x @ u) * gv) @ x / len(x), atol=5e-3)
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_means_over_inputs_are_exact_for_nearly_parallel_and_opposite_weights(sign):
+    """The angle between the two is uncertain there by 1e-8, and what is made of it must not show that."""
+    for size in (0.3, 0.7, 1.1):
+        u = np.array([size, 1e-10, 0.2])
+        v = sign * 1.7 * np.array([size, 0.0, 0.2])
+        a, b, c = (np.array(value) for value in (u @ u, v @ v, u @ v))
+        aligned = (1 + sign) / 2  # of opposite weights, one unit is off where the other is on
+        assert teacher.UNITS["relu"].mean_product(a, b, c) == pytest.approx(aligned * c / 2, abs=1e-14)
+        p, q = teacher.UNITS["relu"].mean_gradient(a, b, c)
+        np.testing.assert_allclose((p * u + q * v)[[0, 2]], aligned * v[[0, 2]] / 2, atol=1e-14)
+
+
 @pytest.mark.parametrize("unit", UNITS)
 def test_backprop_goes_down_the_gradient_of_the_mean_error(unit):
     before, _ = pairs(unit)

@@ -12,6 +12,7 @@ import ast
 import linecache
 import math
 from collections.abc import Iterable, Mapping
+from functools import reduce
 from itertools import islice, pairwise
 from types import FrameType
 from typing import Any
@@ -22,26 +23,28 @@ _SMALLER, _GREATER = (ast.Lt, ast.LtE), (ast.Gt, ast.GtE)
 _EVERY, _SOME = ("all",), ("any",)
 
 
-def margin(frame: FrameType, keyword: str = "holds") -> float | None:
-    """Return the margin of the call that ``frame`` is executing, by the expression of its argument ``keyword``.
+def margin(frame: FrameType, holds: bool) -> float | None:
+    """Return the margin of the call that ``frame`` is executing, by the expression of its argument ``holds``.
 
-    Positive where the claim holds. None where the source is not at hand, or no number decides.
+    Positive where the claim holds. None where the source is not at hand, or no number decides, or the expression does
+    not give the same outcome twice.
     """
     call = _call(frame)
-    given = [each.value for each in call.keywords if each.arg == keyword] if call else []
+    given = [each.value for each in call.keywords if each.arg == "holds"] if call else []
     if not given:
         return None
     try:
         found = evaluate(given[0], {**frame.f_globals, **frame.f_locals})
     except Exception:  # whatever the cell's own expression may raise the second time: a margin is an extra
         return None
-    return found if math.isfinite(found) else None
+    contradicted = found < 0 if holds else found > 0
+    return found if math.isfinite(found) and not contradicted else None
 
 
 def evaluate(expression: ast.expr, names: Mapping[str, Any]) -> float:
     """Return the margin of an expression: infinite, with the sign of its truth, where no number decides."""
     tree = ast.fix_missing_locations(ast.Expression(_margin(expression)))
-    helpers = {"_pair": _pair, "_truth": _truth, "_least": _least, "_most": _most}
+    helpers = {each.__name__: each for each in (_pair, _truth, _each_least, _each_most, _least, _most)}
     return _least(eval(compile(tree, "<margin>", "eval"), {**names, **helpers}))
 
 
@@ -64,13 +67,13 @@ def _margin(node: ast.expr) -> ast.expr:
         case ast.Compare():
             sides = pairwise([node.left, *node.comparators])
             pairs = [_compared(op, a, b) for op, (a, b) in zip(node.ops, sides, strict=True)]
-            return _helper("_least", *pairs)
+            return _helper("_each_least", *pairs)
         case ast.BoolOp():
             every = isinstance(node.op, ast.And)
             return _helper("_least" if every else "_most", *(_margin(value) for value in node.values))
         case ast.BinOp(op=ast.BitAnd() | ast.BitOr()):
             every = isinstance(node.op, ast.BitAnd)
-            return _helper("_least" if every else "_most", _margin(node.left), _margin(node.right))
+            return _helper("_each_least" if every else "_each_most", _margin(node.left), _margin(node.right))
         case ast.UnaryOp(op=ast.Not()):
             return ast.UnaryOp(ast.USub(), _margin(node.operand))
         case ast.IfExp():
@@ -107,19 +110,28 @@ def _pair(smaller: Any, larger: Any) -> Any:
     smaller, larger = np.asarray(smaller, np.float64), np.asarray(larger, np.float64)
     zero = (smaller == 0) | (larger == 0)
     size = np.where(zero, 1.0, np.abs(smaller) + np.abs(larger))
-    return (larger - smaller) / size
+    with np.errstate(all="ignore"):  # infinities have no distance, and a chapter shows no warning of ours
+        return (larger - smaller) / size
 
 
 def _truth(value: Any) -> Any:
-    return np.where(np.asarray(value, bool), math.inf, -math.inf)
+    return np.where(value if isinstance(value, np.ndarray) else bool(value), math.inf, -math.inf)
+
+
+def _each_least(*margins: Any) -> Any:
+    return reduce(np.minimum, margins)
+
+
+def _each_most(*margins: Any) -> Any:
+    return reduce(np.maximum, margins)
 
 
 def _least(*margins: Any) -> float:
-    return min((float(np.min(each)) for each in _listed(margins) if np.size(each)), default=math.inf)
+    return float(np.min([np.min(each) for each in _listed(margins) if np.size(each)] or [math.inf]))
 
 
 def _most(*margins: Any) -> float:
-    return max((float(np.max(each)) for each in _listed(margins) if np.size(each)), default=-math.inf)
+    return float(np.max([np.max(each) for each in _listed(margins) if np.size(each)] or [-math.inf]))
 
 
 def _listed(margins: Iterable[Any]) -> Iterable[Any]:

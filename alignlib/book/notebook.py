@@ -151,7 +151,7 @@ class Chapter:
 
     def claim(self, id: str, statement: str, *, holds: bool, measured: object, source: str = "") -> None:
         """Show a statement with its outcome, at once: several may stand in one cell."""
-        claim = Claim(id, statement, holds, str(measured), source, self.name, margin(sys._getframe(1)))
+        claim = Claim(id, statement, holds, str(measured), source, self.name, margin(sys._getframe(1), bool(holds)))
         self._register(id, "claim")
         self.claims[id] = claim
         _display(claim)

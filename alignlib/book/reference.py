@@ -507,8 +507,9 @@ def update(
         others = {each.name: _documents(shown[each.name][chapter.name]) for each in under}
         for name, now in documents.items():
             path = folder / f"{name}.json"
-            measured = with_seen(now, {under: each[name] for under, each in others.items()})
-            change = _change(root, path, measured, what)
+            elsewhere = {under: each[name] for under, each in others.items()}
+            measured = with_seen(now, elsewhere)
+            change = _change(root, path, measured, list(elsewhere.values()), what)
             changes.append(change)
             if change.what != "kept":
                 texts[path] = reference_text(measured)
@@ -545,7 +546,7 @@ def _decided_by_rounding(shown: Mapping[str, Mapping[str, Shown]]) -> Iterator[s
 
 def _otherwise(mine: JSON, theirs: JSON, own: Shown, other: Shown) -> list[str]:
     if "claims" not in mine or "claims" not in theirs:
-        return form_differences(_form(mine), _form(theirs))
+        return form_differences({"sizes": _sizes(mine), **_form(mine)}, {"sizes": _sizes(theirs), **_form(theirs)})
     apart = form_differences(_verdicts(mine), _verdicts(theirs))
     return [f"claim {text} ({_measurements(text, own, other)})" for text in apart]
 
@@ -554,6 +555,14 @@ def _form(document: JSON) -> JSON:
     if "values" in document:
         return {name: form(entry) for name, entry in document["values"].items()}
     return form(document) if document else {}
+
+
+def _sizes(document: JSON) -> JSON:
+    """Return the shape of every quantity: arrays of other sizes cannot be compared."""
+    entries = document.get("values", {"": document} if document else {})
+    return {
+        f"{name} {q.name}".strip(): list(q.values.shape) for name, each in entries.items() for q in quantities(each)
+    }
 
 
 def _verdicts(document: JSON) -> JSON:
@@ -605,7 +614,7 @@ def _seen(now: JSON, others: Mapping[str, JSON]) -> JSON:
     }
 
 
-def _change(root: Path, path: Path, now: JSON, shown: Shown) -> Change:
+def _change(root: Path, path: Path, now: JSON, elsewhere: Sequence[JSON], shown: Shown) -> Change:
     chapter, file = path.parent.name, path.name
     if not path.exists():
         return Change(chapter, file, "new")
@@ -615,7 +624,8 @@ def _change(root: Path, path: Path, now: JSON, shown: Shown) -> Change:
         return Change(chapter, file, "changed", (Deviation(path.stem, problem=str(error)),))
     deviations = tuple(_compare_documents(old, now, shown))
     knows = set(now["arithmetics"]) <= set(old["arithmetics"])
-    if knows and not edited and all(deviation.ok for deviation in deviations):
+    others = [deviation for each in elsewhere for deviation in _compare_documents(old, each, shown)]
+    if knows and not edited and all(deviation.ok for deviation in (*deviations, *others)):
         return Change(chapter, file, "kept")
     return Change(chapter, file, "changed", (*edited, *deviations))
 

@@ -37,6 +37,7 @@ CHAOTIC = 1e-3
 EXACT = 1e-5
 #: Numbers below this are zero up to rounding: how large an error in them would be seen is no question.
 ZERO = 1e-6
+TINY = 1e-300
 EXACTLY, SPREAD, FREE = "exact", "spread", "free"
 
 
@@ -74,7 +75,7 @@ class Seen:
 def _upwards(value: float) -> float | None:
     if not math.isfinite(value):
         return None
-    if value == 0.0:
+    if value < TINY:
         return 0.0
     step = 10.0 ** (math.floor(math.log10(value)) - 1)
     return float(f"{math.ceil(value / step) * step:.2g}")

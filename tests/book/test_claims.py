@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 
-from alignlib.book import SPREAD, Claim, Column, Measured, Table, Value
+from alignlib.book import WALL_TIME, Claim, Column, Measured, Table, Value
 from alignlib.book.claims import CLAIM_MIME, TABLE_MIME, VALUE_MIME, bound, columns_of, typeset
 from alignlib.errors import InvalidValue
 
@@ -23,7 +23,7 @@ def claim(**changes):
 
 
 def table(**changes):
-    columns = [Column("rule"), Column("error", "{:.1f} %", SPREAD), Column("layers", "{:d}")]
+    columns = [Column("rule"), Column("error", "{:.1f} %", WALL_TIME), Column("layers", "{:d}")]
     rows = [["BP", Measured(2.25, 0.5, 3), 2], ["DFA", 3.5, None]]
     return Table(**{"id": "errors", "columns": columns, "rows": rows, "alt": ALT, **changes})
 
@@ -53,6 +53,16 @@ def test_a_claim_goes_there_and_back():
     data = json.loads(json.dumps(bundle[CLAIM_MIME]))
     assert Claim.from_json(data) == claim(source="Nøkland (2016)", chapter="04-direct")
     assert data["holds"] is True
+    assert "margin" not in data
+
+
+@pytest.mark.parametrize("margin", [0.25, 0.0, -0.5])
+def test_a_claim_keeps_its_margin_and_shows_none(margin):
+    made = claim(margin=margin)
+    data = json.loads(json.dumps(made.to_json()))
+    assert data["margin"] == margin
+    assert Claim.from_json(data) == made
+    assert made.to_html() == claim().to_html()
 
 
 def test_a_numpy_truth_is_a_truth():
@@ -132,14 +142,15 @@ def test_myst_reads_a_value_exactly_as_written(text):
 
 
 def test_the_checker_reads_the_number_of_a_value():
-    data, _ = Value("final-error", np.float64(3.216), "{:.1f} %", SPREAD, "04-direct").bundle()
+    data, _ = Value("final-error", np.float64(3.216), "{:.1f} %", WALL_TIME, "04-direct").bundle()
     assert data[VALUE_MIME] == {
         "name": "final-error",
         "chapter": "04-direct",
         "value": 3.216,
         "text": "3.2 %",
-        "tolerance": {"kind": "spread"},
+        "free": "wall time",
     }
+    assert "free" not in Value("final-error", 3.2).to_json()
 
 
 def test_a_value_may_be_a_measurement():
@@ -174,7 +185,7 @@ def test_a_table_shows_formatted_cells_and_keeps_the_numbers():
     ]
     data = json.loads(json.dumps(table()._repr_mimebundle_()[TABLE_MIME], allow_nan=False))
     assert data["rows"] == [["BP", {"mean": 2.25, "std": 0.5, "n": 3}, 2], ["DFA", 3.5, None]]
-    assert [column["tolerance"]["kind"] for column in data["columns"]] == ["exact", "spread", "exact"]
+    assert [column.get("free") for column in data["columns"]] == [None, "wall time", None]
 
 
 def test_a_table_can_be_reached_and_scrolled_by_keyboard():
@@ -222,11 +233,13 @@ def test_a_bad_table_is_refused(changes, message):
         table(**changes)
 
 
-def test_columns_take_formats_and_tolerances_by_name():
-    made = columns_of(["a", Column("b", "{:d}")], {"a": "{:.1f}"}, {"a": "spread"})
-    assert made == [Column("a", "{:.1f}", SPREAD), Column("b", "{:d}")]
+def test_columns_take_formats_and_reasons_by_name():
+    made = columns_of(["a", Column("b", "{:d}"), "c"], {"a": "{:.1f}"}, {"a": WALL_TIME})
+    assert made == [Column("a", "{:.1f}", WALL_TIME), Column("b", "{:d}"), Column("c")]
     with pytest.raises(InvalidValue, match="unknown column 'c'"):
         columns_of(["a"], {"c": "{}"}, {})
+    with pytest.raises(InvalidValue, match="unknown column 'c'"):
+        columns_of(["a"], {}, {"c": WALL_TIME})
 
 
 def test_a_measured_difference_shows_its_sign_once():

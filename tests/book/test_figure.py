@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from alignlib.book import SPREAD, WALL_TIME, Figure, Guide, Panel, Series, Tolerance, panel, series
+from alignlib.book import WALL_TIME, Figure, Guide, Panel, Series, panel, series
 from alignlib.book.figure import Wiring
 from alignlib.errors import InvalidValue
 
@@ -32,8 +32,8 @@ def wiring():
 def everything() -> Figure:
     return figure(
         lines(title="t", guides=[Guide("y", 90.0, "chance")], y_limits=(0.0, 100.0), x_scale="log"),
-        panel("dots", series("BP", ["a", "b"], [[1, 2], [3, 4]], "bp", SPREAD)),
-        panel("bars", series("n", ["a"], [1.5], tolerance=WALL_TIME)),
+        panel("dots", series("BP", ["a", "b"], [[1, 2], [3, 4]], "bp")),
+        panel("bars", series("n", ["a"], [1.5], free=WALL_TIME)),
         panel("image", series("z", ["l", "r"], [[1, 2], [3, np.nan]], rows=["u", "d"])),
         panel("image", [series("0", [], np.eye(3)), series("1", [], np.ones((3, 3)))]),
         Panel(kind="wiring", wiring=wiring()),
@@ -53,10 +53,16 @@ def test_json_of_a_series_is_the_agreed_one():
         "rule": "dfa",
         "x": [0.0, 1.0, 2.0],
         "y": [[3.0, 2.0, None], [3.5, 2.5, 1.5]],
-        "tolerance": {"kind": "exact", "rtol": 1e-6, "atol": 1e-8},
         "seeds": [0, 7],
     }
     assert {type(value) for value in data["x"]} == {float}
+
+
+def test_only_a_series_that_is_not_compared_says_why():
+    made = series("seconds", [0], [1.5], free=WALL_TIME)
+    assert made.to_json()["free"] == "wall time"
+    assert Series.from_json(made.to_json()).free == "wall time"
+    assert "free" not in series("error", [0], [1.5]).to_json()
 
 
 def test_every_bit_of_a_number_survives():
@@ -86,7 +92,7 @@ def test_digest_sees_numbers_but_not_their_last_bits():
 
 def test_digest_leaves_wall_times_out():
     def timed(seconds):
-        return figure(panel("lines", [series("a", [0], [1]), series("t", [0], [seconds], tolerance=WALL_TIME)]))
+        return figure(panel("lines", [series("a", [0], [1]), series("t", [0], [seconds], free=WALL_TIME)]))
 
     assert timed(1.0).digest == timed(2.0).digest
 
@@ -152,9 +158,6 @@ def test_figures_compare_by_content():
         (lambda: series("a", [0], np.ones((1, 1, 1))), r"\(seeds, n\)"),
         (lambda: series("a", [0], [[1], [2]], seeds=[1]), "1 seeds"),
         (lambda: series("a", ["x"], [[1], [2]], rows=["only"]), "1 rows named"),
-        (lambda: Tolerance("free"), "must say why"),
-        (lambda: Tolerance("exactly"), "did you mean 'exact'"),
-        (lambda: Tolerance(rtol=-1), "negative"),
         (lambda: Guide("z", 1.0), "guide axis"),
         (lambda: Wiring("dfa", [{"id": "input"}], [{"source": "error", "target": "input", "matrices": []}]), "error"),
     ],

@@ -160,12 +160,12 @@ def test_claims_and_values_display_themselves_at_once(shell):
     made = chapter()
     with capture_output() as shown:
         assert made.claim("acute", "It is acute.", holds=True, measured=Measured(3.0, 1.0, 2)) is None
-        assert made.value("angle", 3.0, "{:.1f}°", tolerance="spread") is None
+        assert made.value("angle", 3.0, "{:.1f}°", free=book.WALL_TIME) is None
     claim, value = shown.outputs
     assert claim.data[CLAIM_MIME]["measured"] == "3.00 ± 1.00 (n=2)"
     assert claim.data[CLAIM_MIME]["chapter"] == NAME
     assert value.data[VALUE_MIME]["text"] == "3.0°"
-    assert value.data[VALUE_MIME]["tolerance"] == {"kind": "spread"}
+    assert value.data[VALUE_MIME]["free"] == "wall time"
     assert value.metadata["scrapbook"]["name"] == "angle"
     assert "text/plain" not in value.data
 

@@ -1,11 +1,11 @@
-"""From results to panels: grouping, names, colours, gaps and tolerances."""
+"""From results to panels: grouping, names, colours, gaps and what is not compared."""
 
 import numpy as np
 import pytest
 from fake_results import fake, fakes
 
 from alignlib import book
-from alignlib.book import SPREAD, Guide, Tolerance
+from alignlib.book import Guide
 from alignlib.errors import InvalidValue
 
 
@@ -40,18 +40,23 @@ def test_panels_know_their_data():
     assert book.curves(fakes(), "test_error").data == {"digits": "c0ffee"}
 
 
-def test_double_precision_is_exact_and_single_is_judged_by_spread():
-    assert book.curves(fakes(), "test_error").series[0].tolerance.kind == "exact"
-    assert book.curves(fakes(dtype="float32"), "test_error").series[0].tolerance.kind == "spread"
-    own = Tolerance(rtol=1e-3)
-    assert book.curves(fakes(), "test_error", tolerance=own).series[0].tolerance == own
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_results_are_compared_in_every_precision(dtype):
+    runs = fakes(dtype=dtype)
+    panels = [book.curves(runs, "test_error"), book.finals(runs, "test_error"), book.sweep(runs, "learning_rate")]
+    assert {series.free for panel in panels for series in panel.series} == {""}
 
 
 @pytest.mark.parametrize(("y", "x"), [("seconds", "epoch"), ("test_error", "seconds")])
 def test_wall_times_are_never_compared(y, x):
-    series = book.curves(fakes(), y, x=x, tolerance=SPREAD).series[0]
-    assert series.tolerance.kind == "free"
-    assert "time" in series.tolerance.why
+    assert {series.free for series in book.curves(fakes(), y, x=x).series} == {"wall time"}
+
+
+def test_wall_times_are_never_compared_where_only_the_last_is_shown():
+    runs = fakes()
+    shown = [book.finals(runs, "seconds"), book.sweep(runs, "learning_rate", "seconds")]
+    shown.append(book.heatmap(runs, rows="rule", columns="learning_rate", value="seconds"))
+    assert {series.free for panel in shown for series in panel.series} == {"wall time"}
 
 
 def test_wall_time_as_x_is_the_median_of_the_seeds():
