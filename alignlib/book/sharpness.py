@@ -33,6 +33,7 @@ class Entry:
     chapter: str
     item: str
     quantity: Quantity
+    in_figure: bool = False
 
     @property
     def blunt(self) -> Array:
@@ -96,7 +97,7 @@ def _entries(chapter: str, stem: str, content: Json) -> Iterator[Entry]:
         for name, value in content["values"].items():
             yield from (Entry(chapter, name, each) for each in quantities(value))
     elif stem != CLAIMS:
-        yield from (Entry(chapter, stem, each) for each in quantities(content))
+        yield from (Entry(chapter, stem, each, "panels" in content) for each in quantities(content))
 
 
 def _turns(claims: Mapping[str, Json]) -> Iterator[Turn]:
@@ -130,7 +131,7 @@ def _arithmetics(sharpness: Sharpness) -> Iterator[str]:
     alarms = {factor: sharpness.alarms(factor) for factor in FACTORS}
     rows = [
         (
-            f"`{name}`",
+            name,
             ARITHMETICS[name].about if name in ARITHMETICS else "on another machine",
             f"{100 * largest[name]:.0f} %",
             *(len(alarms[factor][name]) for factor in FACTORS),
@@ -184,7 +185,8 @@ def _figures(sharpness: Sharpness) -> Iterator[str]:
 def _row(chapter: str, item: str, entries: Sequence[Entry]) -> tuple[float, str, str, float]:
     shares = [entry.blunt for entry in entries if not entry.quantity.free and entry.quantity.values.size]
     every = np.concatenate(shares) if shares else np.zeros(1)
-    return float(np.max(every)), f"`{item}`", chapter[:2], float(np.median(every))
+    place = f"[{item}](figures/{item})" if entries[0].in_figure else item
+    return float(np.max(every)), place, chapter[:2], float(np.median(every))
 
 
 def _nearest(sharpness: Sharpness, most: int = 12) -> Iterator[str]:
@@ -194,5 +196,5 @@ def _nearest(sharpness: Sharpness, most: int = 12) -> Iterator[str]:
     yield f"It is known of {len(sharpness.turns):,} claims; these are the ones that rounding brings nearest to another"
     yield "verdict. None turned."
     yield ""
-    rows = [(f"`{turn.claim}`", f"{100 * abs(turn.margin):.2g} %", f"{turn.times:.2g}") for turn in nearest]
+    rows = [(turn.claim, f"{100 * abs(turn.margin):.2g} %", f"{turn.times:.2g}") for turn in nearest]
     yield from markdown_table(("Claim", "Margin", "As a multiple of what rounding did to it"), rows, numbers=2)
