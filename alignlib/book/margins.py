@@ -3,7 +3,8 @@
 A chapter writes ``chapter.claim(…, holds=worst < 8 and np.all(gaps > 2), …)``. The outcome is one bit; whether it is a
 near thing stands in the numbers that were compared. So the expression after ``holds=`` is taken from the source of the
 calling cell and evaluated once more, with each comparison a < b replaced by its distance (b − a) / (|a| + |b|), *and*
-by the smallest and *or* by the largest of them. What is no comparison of numbers (an equality, a word) has no distance.
+by the smallest and *or* by the largest of them. From a zero that is written down the distance is b − a itself. What is
+no comparison of numbers (an equality, a word) has no distance.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def margin(frame: FrameType, holds: bool) -> float | None:
 def evaluate(expression: ast.expr, names: Mapping[str, Any]) -> float:
     """Return the margin of an expression: infinite, with the sign of its truth, where no number decides."""
     tree = ast.fix_missing_locations(ast.Expression(_margin(expression)))
-    helpers = {each.__name__: each for each in (_pair, _truth, _each_least, _each_most, _least, _most)}
+    helpers = {each.__name__: each for each in (_share, _units, _truth, _each_least, _each_most, _least, _most)}
     return _least(eval(compile(tree, "<margin>", "eval"), {**names, **helpers}))
 
 
@@ -90,10 +91,11 @@ def _margin(node: ast.expr) -> ast.expr:
 
 
 def _compared(operator: ast.cmpop, left: ast.expr, right: ast.expr) -> ast.expr:
+    distance = "_units" if _is_zero(left) or _is_zero(right) else "_share"
     if isinstance(operator, _SMALLER):
-        return _helper("_pair", left, right)
+        return _helper(distance, left, right)
     if isinstance(operator, _GREATER):
-        return _helper("_pair", right, left)
+        return _helper(distance, right, left)
     return _helper("_truth", ast.Compare(left, [operator], [right]))
 
 
@@ -105,13 +107,22 @@ def _helper(name: str, *arguments: ast.expr) -> ast.expr:
     return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
 
 
-def _pair(smaller: Any, larger: Any) -> Any:
-    """The distance by which ``smaller`` is the smaller one, as a share of both; where one is zero, in its units."""
+def _is_zero(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value == 0
+
+
+def _share(smaller: Any, larger: Any) -> Any:
+    """The distance by which ``smaller`` is the smaller one, as a share of both; 0 where both are zero."""
     smaller, larger = np.asarray(smaller, np.float64), np.asarray(larger, np.float64)
-    zero = (smaller == 0) | (larger == 0)
-    size = np.where(zero, 1.0, np.abs(smaller) + np.abs(larger))
+    size = np.abs(smaller) + np.abs(larger)
     with np.errstate(all="ignore"):  # infinities have no distance, and a chapter shows no warning of ours
-        return (larger - smaller) / size
+        return (larger - smaller) / np.where(size == 0, 1.0, size)
+
+
+def _units(smaller: Any, larger: Any) -> Any:
+    """The same from zero, of which no share can be taken: the distance itself."""
+    with np.errstate(all="ignore"):
+        return np.asarray(larger, np.float64) - np.asarray(smaller, np.float64)
 
 
 def _truth(value: Any) -> Any:
