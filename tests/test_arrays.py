@@ -187,11 +187,11 @@ class TestChoosing:
         def used(**options):
             return al.run(QUICK, show_progress=False, **options).versions.keys()
 
-        assert used() == {"python", "numpy"}
+        assert used() == {"python", "numpy", "arithmetic"}
         monkeypatch.setenv(arrays.VARIABLE, "cupy")
-        assert used() == {"python", "numpy", "cupy"}
+        assert used() == {"python", "numpy", "arithmetic", "cupy"}
         assert al.run_many([QUICK], workers=1)[0].versions["cupy"] == "0 (stand-in)"
-        assert used(arrays="numpy") == {"python", "numpy"}
+        assert used(arrays="numpy") == {"python", "numpy", "arithmetic"}
         monkeypatch.setenv(arrays.VARIABLE, "gpu")
         with pytest.raises(al.InvalidValue, match="unknown arrays 'gpu'"):
             al.run(QUICK)
