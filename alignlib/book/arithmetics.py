@@ -49,7 +49,7 @@ PORTABLE = Arithmetic(
     "haswell", "processors with AVX2 and no AVX-512 (2013; AMD Zen)", {_KERNELS: "Haswell", _LESS: _WIDER}, "X86_V3"
 )
 TWINS = tuple(
-    Arithmetic(f"twin-{number}", f"a rounding twin of this machine's own, number {number}", {TWIN: str(number)})
+    Arithmetic(f"twin-{number}", f"rounding twin {number} of this machine's own", {TWIN: str(number)})
     for number in range(1, 5)
 )
 ARITHMETICS: Mapping[str, Arithmetic] = {

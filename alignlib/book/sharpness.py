@@ -113,7 +113,7 @@ def page(sharpness: Sharpness) -> str:
     """Return the page of the site that says how sharply its numbers are checked."""
     return "\n".join(
         [
-            "# How sharply",
+            "# How sharply it is checked",
             "",
             "A check that accepts everything checks nothing.",
             "This page is made from the stored reference: what rounding does to each number,",
@@ -133,7 +133,7 @@ def _arithmetics(sharpness: Sharpness) -> Iterator[str]:
         (
             name,
             ARITHMETICS[name].about if name in ARITHMETICS else "on another machine",
-            f"{100 * largest[name]:.0f} %",
+            _percent(largest[name]),
             *(len(alarms[factor][name]) for factor in FACTORS),
         )
         for name in sharpness.arithmetics
@@ -175,7 +175,7 @@ def _figures(sharpness: Sharpness) -> Iterator[str]:
     yield f"and {free:,} are wall times."
     yield ""
     shown = [row for row in rows if row[0] > tolerance.EXACT]
-    table = [(what, chapter, f"{100 * median:.2g} %", f"{100 * worst:.2g} %") for worst, what, chapter, median in shown]
+    table = [(what, chapter, _percent(median), _percent(worst)) for worst, what, chapter, median in shown]
     yield from markdown_table(("What", "Chapter", "Median", "Widest"), table, numbers=2)
     yield ""
     yield f"The other {len(rows) - len(shown):,} would show an error of a hundred-thousandth of their range."
@@ -189,6 +189,14 @@ def _row(chapter: str, item: str, entries: Sequence[Entry]) -> tuple[float, str,
     return float(np.max(every)), place, chapter[:2], float(np.median(every))
 
 
+def _percent(share: float) -> str:
+    """Return a share in percent, two digits where they say something."""
+    percent = 100 * share
+    if 0 < percent < 1e-3:
+        return "< 0.001 %"
+    return f"{percent:,.0f} %" if percent >= 10 else f"{percent:.2g} %"
+
+
 def _nearest(sharpness: Sharpness, most: int = 12) -> Iterator[str]:
     nearest = sorted(sharpness.turns, key=lambda turn: turn.times)[:most]
     yield from ("## Claims nearest to turning", "")
@@ -196,5 +204,5 @@ def _nearest(sharpness: Sharpness, most: int = 12) -> Iterator[str]:
     yield f"It is known of {len(sharpness.turns):,} claims; these are the ones that rounding brings nearest to another"
     yield "verdict. None turned."
     yield ""
-    rows = [(turn.claim, f"{100 * abs(turn.margin):.2g} %", f"{turn.times:.2g}") for turn in nearest]
+    rows = [(turn.claim, _percent(abs(turn.margin)), f"{turn.times:.2g}") for turn in nearest]
     yield from markdown_table(("Claim", "Margin", "As a multiple of what rounding did to it"), rows, numbers=2)
