@@ -65,9 +65,10 @@ ARITHMETICS: Mapping[str, Arithmetic] = {
         *TWINS,
     )
 }
-#: Under which arithmetics references are made: all kernels and two twins; where a book takes half an hour, fewer.
-USUAL = ("prescott", "nehalem", "sandybridge", "haswell", "twin-1", "twin-2", "twin-3")
-USUAL_FOR_LONG = ("prescott", "haswell", "twin-1")
+#: Under which arithmetics references are made: three generations of kernels and two twins; where a book takes half an
+#: hour, fewer.
+USUAL = ("prescott", "sandybridge", "haswell", "twin-1", "twin-2")
+USUAL_FOR_LONG = ("sandybridge", "haswell", "twin-1")
 
 
 def named(name: str) -> Arithmetic:
@@ -93,8 +94,8 @@ def usual(profile: str) -> list[Arithmetic]:
 
 
 def another(seed: int) -> Arithmetic:
-    """Return kernels of another processor, drawn by ``seed``; of those that this machine has."""
-    kernels = [each for each in ARITHMETICS.values() if _KERNELS in each.environment and each.here]
+    """Return kernels of another processor, drawn by ``seed``, of those that references are made under."""
+    kernels = [each for each in usual("digits") if _KERNELS in each.environment]
     if not kernels:
         raise AlignlibError("this machine's BLAS has the kernels of no other processor; try a rounding twin.")
     return random.Random(seed).choice(kernels)

@@ -55,16 +55,16 @@ def test_what_the_processor_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_usual_ones_are_kernels_and_twins_that_are_here(monkeypatch: pytest.MonkeyPatch, profile: str) -> None:
     monkeypatch.setattr(arithmetics, "_features", lambda: FEATURES)
     everywhere = [each.name for each in arithmetics.usual(profile)]
-    assert {"prescott", "haswell", "twin-1"} <= set(everywhere) <= set(ARITHMETICS) - {"own"}
+    assert {"sandybridge", "haswell", "twin-1"} <= set(everywhere) <= set(ARITHMETICS) - {"own"}
     monkeypatch.setattr(arithmetics, "_features", lambda: set[str]())
     assert [each.name for each in arithmetics.usual(profile)] == [n for n in everywhere if n.startswith("twin")]
 
 
-def test_another_is_drawn_by_the_seed_from_the_kernels_that_are_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_is_drawn_by_the_seed_from_the_usual_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arithmetics, "_features", lambda: FEATURES - {"X86_V4"})
     drawn = [arithmetics.another(seed).name for seed in range(50)]
     assert drawn == [arithmetics.another(seed).name for seed in range(50)]
-    assert set(drawn) == {"prescott", "nehalem", "sandybridge", "haswell"}
+    assert set(drawn) == {"prescott", "sandybridge", "haswell"}
     monkeypatch.setattr(arithmetics, "_features", lambda: set[str]())
     with pytest.raises(AlignlibError, match="rounding twin"):
         arithmetics.another(0)
