@@ -92,7 +92,7 @@ def run_under(
 @commands.command("update-expected")
 @_profile
 @_chapters
-@click.option("--under", "names", multiple=True, metavar="NAME", help="An arithmetic; may be repeated  [default: the usual]")
+@click.option("--under", "names", multiple=True, metavar="NAME", help="An arithmetic; repeatable  [default: the usual]")
 @click.option("--jobs", default=2, show_default=True, type=click.IntRange(1), help="Chapters side by side.")
 def update_expected(profile: str, chapters: tuple[str, ...], names: tuple[str, ...], jobs: int) -> None:
     """Make what the executed chapters show the new reference, and print what changes.
