@@ -189,6 +189,8 @@ def environment(root: Path, profile: str, workers: int, under: Arithmetic = OWN)
     values["ALIGNLIB_WORKERS"] = values.get("ALIGNLIB_WORKERS") or str(workers)
     values["ALIGNLIB_PROFILE"] = profile
     values["PYTHONHASHSEED"] = "0"
+    # what fetches data brings a progress bar, which would say in the middle of a chapter that it cannot be shown there
+    values["PYTHONWARNINGS"] = ",".join(filter(None, [values.get("PYTHONWARNINGS"), "ignore:IProgress not found"]))
     package = str(Path(__file__).resolve().parents[2])
     values["PYTHONPATH"] = os.pathsep.join(filter(None, [package, values.get("PYTHONPATH", "")]))
     return {**values, **under.environment}

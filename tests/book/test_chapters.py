@@ -497,3 +497,14 @@ def test_writing_aside_leaves_the_old_file_when_it_fails(tmp_path: Path, monkeyp
         files.write_json(path, {"a": 2})
     assert json.loads(path.read_text()) == {"a": 1}
     assert [each.name for each in tmp_path.iterdir()] == ["state.json"]
+
+
+def test_a_progress_bar_that_cannot_be_shown_says_nothing(tmp_path: Path) -> None:
+    from alignlib.book import kernel
+
+    warn = "import warnings; warnings.warn('IProgress not found. Please update'); warnings.warn('something else')"
+    said = subprocess.run(
+        [sys.executable, "-c", warn], env=kernel.environment(tmp_path, "digits", 1), capture_output=True, text=True
+    )
+    assert "something else" in said.stderr
+    assert "IProgress" not in said.stderr
