@@ -9,7 +9,7 @@ older one does. For processors that are not at hand (ARM, Apple's Accelerate) th
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,12 +99,6 @@ def another(seed: int) -> Arithmetic:
     if not kernels:
         raise AlignlibError("this machine's BLAS has the kernels of no other processor; try a rounding twin.")
     return random.Random(seed).choice(kernels)
-
-
-def sample(names: Sequence[str], size: int, seed: int) -> list[str]:
-    """Return ``size`` of the names, drawn by ``seed``, in their order."""
-    drawn = set(random.Random(seed).sample(list(names), min(size, len(names))))
-    return [name for name in names if name in drawn]
 
 
 def _features() -> set[str]:

@@ -111,10 +111,16 @@ def _advice(checks: Sequence[ChapterCheck]) -> list[str]:
     return [
         f"The reference was made by {' and '.join(made_by) or 'nobody'} and has seen {', '.join(seen) or 'no other'};",
         f"this machine computes by {arithmetic.name()}.",
-        f"Rounding or error? `alignlib arithmetics {PORTABLE.name} {number}` executes the chapter with kernels that",
+        *(_portably(number) if PORTABLE.here else ()),
+    ]
+
+
+def _portably(chapter: str) -> tuple[str, ...]:
+    return (
+        f"Rounding or error? `alignlib arithmetics {PORTABLE.name} {chapter}` executes the chapter with kernels that",
         "every x86 processor since 2013 has:",
         "a disagreement that is gone there is rounding (please report it), one that stays is a difference.",
-    ]
+    )
 
 
 def _seconds(execution: Execution | None) -> str:

@@ -248,13 +248,14 @@ def _check_chapter(root: Path, profile: str, chapter: Chapter, shown: Shown) -> 
             found.append(Deviation(_title(name, chapter.name), problem=gone))
     held = sum(bool(claim["holds"]) for claim in shown.claims.values())
     stored = list(_readable(root, known.values()))
+    claims: JSON = next((content["claims"] for content in stored if "claims" in content), {})
     return ChapterCheck(
         chapter.name,
         len(shown.items),
         held,
         len(shown.claims),
         tuple(found),
-        tuple(_turns(shown, stored)),
+        tuple(turns(shown.claims, claims)),
         frozenset(content["arithmetic"] for content in stored),
         frozenset(name for content in stored for name in content["arithmetics"]),
     )
@@ -267,12 +268,11 @@ def _readable(root: Path, paths: Iterable[Path]) -> Iterator[JSON]:
             yield read_reference(root, path)[0]
 
 
-def _turns(shown: Shown, stored: Sequence[JSON]) -> Iterator[Turn]:
-    claims: JSON = next((content["claims"] for content in stored if "claims" in content), {})
-    for name, claim in shown.claims.items():
+def turns(claims: Mapping[str, JSON], stored: Mapping[str, JSON]) -> Iterator[Turn]:
+    """Yield the claims whose margin is known, with what arithmetics did to it when the reference was made."""
+    for name, claim in claims.items():
         if "margin" in claim:
-            moved = claims.get(name, {}).get("moved", {})
-            yield Turn(name, claim["margin"], max(moved.values(), default=0.0))
+            yield Turn(name, claim["margin"], max(stored.get(name, {}).get("moved", {}).values(), default=0.0))
 
 
 def _documents(shown: Shown) -> dict[str, JSON]:

@@ -7,7 +7,7 @@ reference has not seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,7 @@ def read(root: Path, profile: str) -> Sharpness:
             under |= dict.fromkeys(content["arithmetics"])
             entries += _entries(chapter.name, path.stem, content)
             if path.stem == CLAIMS:
-                turns += _turns(content["claims"])
+                turns += reference.turns(content["claims"], content["claims"])
     known = [name for name in ARITHMETICS if name in under]
     return Sharpness(entries, turns, list(own), [*known, *(name for name in under if name not in known)])
 
@@ -98,12 +98,6 @@ def _entries(chapter: str, stem: str, content: Json) -> Iterator[Entry]:
             yield from (Entry(chapter, name, each) for each in quantities(value))
     elif stem != CLAIMS:
         yield from (Entry(chapter, stem, each, "panels" in content) for each in quantities(content))
-
-
-def _turns(claims: Mapping[str, Json]) -> Iterator[Turn]:
-    for name, claim in claims.items():
-        if "margin" in claim:
-            yield Turn(name, claim["margin"], max(claim.get("moved", {}).values(), default=0.0))
 
 
 # ---------------------------------------------------------------- the page
@@ -140,8 +134,9 @@ def _arithmetics(sharpness: Sharpness) -> Iterator[str]:
     ]
     yield from ("## Machines that the reference has seen", "")
     yield f"The numbers are those of {' and '.join(sharpness.own)}."
-    yield f"The same chapters were executed under {len(rows)} other arithmetics, and no claim changed its verdict."
-    yield f"A number may be off by {tolerance.FACTOR:g} times what they did to it."
+    yield "The same chapters were executed under the arithmetics below, and no claim changed its verdict."
+    yield f"A number may be off by {tolerance.FACTOR:g} times what they did to it, so none of them is further off than"
+    yield f"{_percent(1 / tolerance.FACTOR)} of a tolerance."
     yield "The last columns leave each of them out in turn:"
     yield "how many quantities would have raised a false alarm on a machine like this one, never seen before,"
     yield "if so many times of what the others did were allowed."
@@ -150,11 +145,14 @@ def _arithmetics(sharpness: Sharpness) -> Iterator[str]:
     yield from markdown_table(head, rows, numbers=1 + len(FACTORS))
     yield ""
     machines = [name for name in sharpness.arithmetics if not name.startswith("twin")]
-    if machines:
+    if len(rows) < 2:
+        yield "With a single other arithmetic this says nothing about a machine never seen: nobody is left to judge by."
+        yield ""
+    elif machines:
         count = sum(len(alarms[tolerance.FACTOR][name]) for name in machines)
-        yield f"So of {len(compared):,} quantities a machine never seen would find {count / len(machines):.2g} beyond"
-        yield f"their tolerance by rounding alone, on average: {count} with {len(machines)} machines left out in turn;"
-        yield "twins are nudged harder than any machine rounds, and count only as witnesses."
+        yield f"So of {len(compared):,} quantities a machine never seen is expected to find {count / len(machines):.2g}"
+        yield f"beyond their tolerance by rounding alone: {count} in all, {len(machines)} machines left out in turn."
+        yield "Twins count only as witnesses: they are nudged at the start by more than one rounding."
         yield ""
 
 

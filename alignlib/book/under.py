@@ -13,6 +13,7 @@ from alignlib.book.arithmetics import OWN, Arithmetic
 from alignlib.book.chapters import Chapter, Say
 from alignlib.book.files import build_lock
 from alignlib.book.reference import ChapterCheck
+from alignlib.experiments.verify import sample
 
 
 def listed() -> str:
@@ -27,10 +28,7 @@ def listed() -> str:
 
 def drawn(root: Path, chosen: Sequence[Chapter] | None, size: int | None, seed: int) -> Sequence[Chapter] | None:
     """Return ``size`` of the chosen chapters, or of all, drawn by ``seed``; all of them without a size."""
-    if size is None:
-        return chosen
-    known = {chapter.name: chapter for chapter in chosen or chapters.discover(root)}
-    return [known[name] for name in arithmetics.sample(list(known), size, seed)]
+    return chosen if size is None else sample(chosen or chapters.discover(root), size, seed)
 
 
 def execute_and_check(

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 
@@ -28,6 +29,8 @@ from alignlib.experiments.run import streams
 TOLERANCES: Mapping[str, float] = {"float32": 1e-3, "float64": 1e-8}
 #: How far the last numbers of a whole run may be off: percentage points of error for the chaotic single precision.
 WHOLE_TOLERANCES: Mapping[str, float] = {"float32": 0.5, "float64": 0.1}
+
+Item = TypeVar("Item")
 
 OK, DIFFERS, SKIPPED = "agrees", "differs", "skipped"
 
@@ -87,9 +90,10 @@ def verify_whole(record: Record, again: Result) -> Verdict:
     return verdict if same and worst <= verdict.tolerance else replace(verdict, outcome=DIFFERS)
 
 
-def sample(records: Sequence[Record], size: int | None, seed: int) -> list[Record]:
+def sample(records: Sequence[Item], size: int | None, seed: int) -> list[Item]:
     """Return ``size`` of the records, drawn without repetition, in their order; all of them for None.
 
+    Chapters are drawn in the same way.
     One that is in doubt is as likely as any other: the draw must not depend on what is checked.
     """
     if size is None or size >= len(records):

@@ -14,6 +14,7 @@ from alignlib import arithmetic, cli
 from alignlib.book import arithmetics, chapters, kernel, reference, under
 from alignlib.book.arithmetics import ARITHMETICS, OWN, PORTABLE, TWINS, Arithmetic
 from alignlib.errors import AlignlibError, InvalidValue
+from alignlib.experiments.verify import sample
 
 MakeBook = Callable[..., Path]
 FEATURES = {"X86_V2", "X86_V3", "X86_V4"}
@@ -72,11 +73,11 @@ def test_another_is_drawn_by_the_seed_from_the_usual_kernels(monkeypatch: pytest
 
 def test_a_sample_is_drawn_by_the_seed_and_in_order() -> None:
     names = [f"{number:02}-chapter" for number in range(16)]
-    drawn = [arithmetics.sample(names, 6, seed) for seed in range(40)]
-    assert drawn == [arithmetics.sample(names, 6, seed) for seed in range(40)]
+    drawn = [sample(names, 6, seed) for seed in range(40)]
+    assert drawn == [sample(names, 6, seed) for seed in range(40)]
     assert all(len(set(each)) == 6 and each == sorted(each) for each in drawn)
     assert {name for each in drawn for name in each} == set(names)
-    assert arithmetics.sample(names, 99, 0) == names
+    assert sample(names, 99, 0) == names
 
 
 def test_a_sample_of_chapters_comes_from_those_that_are_meant(tmp_path: Path, make_book: MakeBook) -> None:
